@@ -8,7 +8,7 @@ import { tileRegions } from '../image/tiles'
 import { type Mask, maskBox } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import type { ImagePrompt } from '../sam/prompt-masks'
-import type { ParticleSize } from './particle-size'
+import { type ParticleSize, statedSize } from './particle-size'
 import type { ScaleSettings } from './scale-settings'
 import { chooseView, defaultBand, defaultViewLimits, type View } from './view'
 
@@ -16,14 +16,8 @@ import { chooseView, defaultBand, defaultViewLimits, type View } from './view'
 const MARGIN = 0.25
 
 /**
- * A tile must have room for objects of this many median diameters. Larger ones are seen in larger tiles: they are few, and need
- * not keep the many from being magnified.
- */
-const ROOM = 1.25
-
-/**
  * The view for a number of prompts on an image. Only tiles with a prompt are encoded, so the limit on tiles counts only if there
- * are more prompts than that.
+ * are more prompts than that; and a few large objects need not decide for all, because they are seen in larger tiles.
  * @throws Error as chooseView
  */
 export function viewForPrompts(
@@ -33,7 +27,7 @@ export function viewForPrompts(
   prompts: number,
   { band = defaultBand, limits = defaultViewLimits }: Omit<ScaleSettings, 'diameter'>,
 ): View {
-  const bounded = size && { ...size, largest: Math.min(size.largest, ROOM * size.diameter) }
+  const bounded = size && { ...size, largest: Math.min(size.largest, statedSize(size.diameter).largest) }
   const free = prompts <= limits.tiles ? { ...limits, tiles: Infinity } : limits
   return chooseView(image, inputSize, bounded, band, free)
 }
