@@ -18,6 +18,8 @@ export function checkedGrid({ limits }: GPUDevice, label: string, [x, y = 1, z =
   const grid: [number, number, number] = [x, y, z]
   const limit = limits.maxComputeWorkgroupsPerDimension
   if (grid.some((groups) => !Number.isInteger(groups) || groups < 1 || groups > limit))
-    throw new Error(`${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}`)
+    throw new Error(
+      `${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}: use a smaller micro-batch, input size or number of prompts a step`,
+    )
   return grid
 }

@@ -150,9 +150,9 @@ test('what the exporter renamed gets its name, shape and layout back', async () 
 
 test('damaged and incomplete folders are refused by file', async () => {
   mkdirSync(at('half'))
-  await refuses(openCheckpoint(at('half')), join(at('half'), 'encoder.onnx'), 'cannot be opened')
+  await refuses(openCheckpoint(at('half')), at('half'), 'encoder.onnx')
   onnx(at('half/encoder.onnx'), [{ name: '/a/MatMul', op: 'MatMul', inputs: ['x', 'onnx::1'] }], [])
-  await refuses(openCheckpoint(at('half')), join(at('half'), 'sam.onnx'))
+  await refuses(openCheckpoint(at('half')), at('half'), 'sam.onnx is not there')
   writeFileSync(at('half/sam.onnx'), Buffer.from([0x08, 8, 0x3a, 200, 1, 0x0a]))
   await refuses(openCheckpoint(at('half')), join(at('half'), 'sam.onnx'), 'damaged or truncated')
   writeFileSync(at('half/sam.onnx'), Buffer.from([0x08, 8]))
