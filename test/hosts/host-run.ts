@@ -71,7 +71,7 @@ export async function runOnDevice(device: GPUDevice, files: readonly HostFile[])
 }
 
 /** Tensors by name from their JSON. */
-export const unpackAll = (packed: Record<string, PackedTensor>): Map<string, NamedTensor> =>
+const unpackAll = (packed: Record<string, PackedTensor>): Map<string, NamedTensor> =>
   new Map(
     Object.entries(packed).map(([name, { shape, base64 }]) => {
       const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
