@@ -13,13 +13,14 @@ export function grid1d(count: number, perGroup = 256): [number, number] {
   return [x, Math.ceil(groups / x)]
 }
 
+/** What to do where a dispatch or a tensor is too large for the device. */
+export const TOO_LARGE = 'use a smaller micro-batch, input size or number of prompts a step'
+
 /** All three dimensions of a grid. @throws Error if one is not a whole number from 1 to the device's limit */
 export function checkedGrid({ limits }: GPUDevice, label: string, [x, y = 1, z = 1]: Grid): [number, number, number] {
   const grid: [number, number, number] = [x, y, z]
   const limit = limits.maxComputeWorkgroupsPerDimension
   if (grid.some((groups) => !Number.isInteger(groups) || groups < 1 || groups > limit))
-    throw new Error(
-      `${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}: use a smaller micro-batch, input size or number of prompts a step`,
-    )
+    throw new Error(`${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}: ${TOO_LARGE}`)
   return grid
 }

@@ -4,7 +4,7 @@
  * Nothing runs on the GPU while recording: `compile` plans the memory and returns a Program that can be replayed.
  */
 import type { Engine } from '../device/engine'
-import { type Grid, checkedGrid } from '../device/grid'
+import { type Grid, TOO_LARGE, checkedGrid } from '../device/grid'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
@@ -67,8 +67,7 @@ export class Graph implements Recorder {
     const bytes = sizeOf(shape) * 4
     if (bytes > this.engine.maxBinding)
       throw new Error(
-        `${label} [${shape.join(', ')}] takes ${bytes} bytes, over the ${this.engine.maxBinding} this adapter binds at once: ` +
-          'use a smaller micro-batch, input size or number of prompts a step',
+        `${label} [${shape.join(', ')}] takes ${bytes} bytes, over the ${this.engine.maxBinding} this adapter binds at once: ${TOO_LARGE}`,
       )
     return new Tensor({ kind, label, bytes, buffer: null, offset: 0 }, [...shape])
   }
