@@ -27,8 +27,15 @@ export interface RecipeOptions extends Partly<
 
 const GROUPS = ['lora', 'loss', 'head', 'optimizer', 'schedule', 'prompts', 'validation'] as const
 const SINGLES = [
-  ...(['batch', 'epochs', 'maxSteps', 'minutes', 'seed'] as const),
-  ...(['augment', 'average', 'storage', 'synthetic'] as const),
+  'batch',
+  'epochs',
+  'maxSteps',
+  'minutes',
+  'seed',
+  'augment',
+  'average',
+  'storage',
+  'synthetic',
 ] as const
 
 /** The settings among other options. */

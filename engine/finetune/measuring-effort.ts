@@ -19,8 +19,11 @@ export type MeasuredRecipe = ScheduleRecipe & {
   validation: { images: 'auto' | number | null; instances: 'auto' | number | null }
 }
 
-const GPU: ValidationBounds = { images: null, instances: 64 }
+const GPU = { images: null, instances: 64 }
 const SOFTWARE_INSTANCES = 16
+
+/** Particles of an image that a validation prompts, if nothing else is asked for: fewer where a prompt takes long. */
+export const validatedInstances = (software: boolean): number => (software ? SOFTWARE_INSTANCES : GPU.instances)
 
 /** Fractions of the time of training that validations, the comparison of strengths and the tuning of thresholds may take. */
 const SHARES = { validations: 0.08, strengths: 0.04, tuning: 0.03 }
@@ -61,7 +64,7 @@ export function chooseBounds(config: MeasuredRecipe, software: boolean, train: n
   if (images !== 'auto') return { images, instances: most }
   const total = totalSteps(config, train)
   const between = trainedImages(config, train) / Math.max(1, validationsLeft(config, train, 0, total))
-  const affordable = Math.floor((SHARES.validations * between) / cost(most ?? GPU.instances!))
+  const affordable = Math.floor((SHARES.validations * between) / cost(most ?? GPU.instances))
   return { images: affordable >= val ? null : Math.max(LEAST_IMAGES, affordable), instances: most }
 }
 

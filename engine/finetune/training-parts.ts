@@ -7,6 +7,7 @@ import { type Adaptation, openAdaptation } from './adaptation'
 import type { Batches } from './batches'
 import { checkRecipe, recipeOptions } from './check-recipe'
 import { FeatureCache, FrozenEncoder } from './feature-cache'
+import { validatedInstances } from './measuring-effort'
 import type { InThread } from './preparation'
 import type { Recipe } from './recipe'
 import type { LabelledImage } from './samples'
@@ -14,9 +15,6 @@ import { adapterSettings, nameOf, sameLora, startWith, usualHead } from './start
 import { stepConfig } from './step-config'
 import type { TrainOptions } from './train-options'
 import { Validator } from './validator'
-
-/** Particles of an image that a validation prompts: fewer where a prompt takes long. */
-const VALIDATED = { gpu: 64, software: 16 }
 
 /** What a training holds on the GPU, and the batches that are being prepared. */
 export interface TrainingParts {
@@ -42,7 +40,7 @@ export async function openParts(
     parts.frozen = await FrozenEncoder.open(model, recipe, new FeatureCache())
     const settings = stepConfig(recipe, microBatch, recompute, parts.frozen?.parts)
     parts.step = await TrainingStep.create(model, parts.adaptation.parameters, settings, parts.adaptation.record)
-    const maxInstances = model.engine.software ? VALIDATED.software : VALIDATED.gpu
+    const maxInstances = validatedInstances(model.engine.software)
     parts.validator =
       validated.length && recipe.validation.every
         ? await Validator.open(model, parts.adaptation, validated, { maxInstances, seed: recipe.seed })

@@ -117,7 +117,17 @@ export class PredictorPrograms {
     const own = { ...tensors, ...decoded }
     const decoder = await d.compile()
     return new PredictorPrograms(
-      ...([model, images, prompts, slots, encoder, encoderTail, decoder, expander, own, guard, true] as const),
+      model,
+      images,
+      prompts,
+      slots,
+      encoder,
+      encoderTail,
+      decoder,
+      expander,
+      own,
+      guard,
+      true,
     )
   }
 
