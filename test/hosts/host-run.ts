@@ -48,9 +48,7 @@ export async function runOnDevice(device: GPUDevice, files: readonly HostFile[])
   const engine = new Engine(device, { sharedDevice: true })
   const reports: HostReport[] = []
   for (const file of files) {
-    const weights = unpackAll(file.weights)
-    const source = { has: (name: string) => weights.has(name), read: async (name: string) => weights.get(name)! }
-    const model = await SamModel.load(engine, source, file.architecture, { inputSize: file.size })
+    const model = await loadHostModel(engine, file)
     const golden = { model, lora: file.lora, tensors: unpackAll(file.golden), storage: 'f32' as const }
     const errors: Record<string, number> = {}
     for (const [name, { data }] of await computeGolden(engine, golden))
@@ -78,3 +76,10 @@ const unpackAll = (packed: Record<string, PackedTensor>): Map<string, NamedTenso
       return [name, { shape, data: new Float32Array(bytes.buffer) }]
     }),
   )
+
+/** The model of a golden file. */
+export function loadHostModel(engine: Engine, file: HostFile): Promise<SamModel> {
+  const weights = unpackAll(file.weights)
+  const source = { has: (name: string) => weights.has(name), read: async (name: string) => weights.get(name)! }
+  return SamModel.load(engine, source, file.architecture, { inputSize: file.size })
+}
