@@ -8,13 +8,13 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
 import { openModel } from '../model/open-model'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
-import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
+import { betterAtOwnSize } from '../model/adapter-warnings'
+import { readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { inputSize } from '../../engine/finetune/recipe'
 import { readConfigFile, type TrainConfig } from './config'
 import { scoreSource } from './prompt-scores'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
-import { prompts, TOLERANCE } from '../../engine/finetune/strength'
 import type { PromptScores } from '../../engine/train/adapter-profile'
 import { validationPredictor } from './validate'
 import { openSources, shareSources, type ValidationSource } from './validation-sources'
@@ -50,7 +50,7 @@ export async function compareAtOwnSize(options: OwnSizeOptions): Promise<string[
   const begin = (plan: OwnSizePlan | null) => broadcastValue<OwnSizePlan | null>(ranks, plan)
   if (!strength || strength.ownSize !== undefined) {
     await begin(null)
-    return strength ? describeOwnSize(strength) : []
+    return strength ? betterAtOwnSize(strength) : []
   }
   const model = await openBase(options.engine, config)
   try {
@@ -64,7 +64,7 @@ export async function compareAtOwnSize(options: OwnSizeOptions): Promise<string[
     const sources = strength.sources.map((source) => ({ ...source, own: measured.get(source.name) }))
     const known = { ...strength, ownSize, sources }
     await updateAdapterProfile(folder, { strength: known })
-    const advice = describeOwnSize(known)
+    const advice = betterAtOwnSize(known)
     for (const line of advice) log(line)
     return advice
   } finally {
@@ -111,26 +111,4 @@ async function measure(
   } finally {
     predictor.destroy()
   }
-}
-
-/**
- * For which prompts the base model at its own input is better than the adapter, as lines of text, one for each source; none if it
- * is better nowhere.
- */
-export function describeOwnSize({ ownSize, sources }: NonNullable<AdapterProfile['strength']>): string[] {
-  const percent = (x: number) => (100 * x).toFixed(2)
-  return sources.flatMap(({ name, adapter, own }) => {
-    if (!own) return []
-    const better = prompts.filter((kind) => own[kind] - adapter[kind] > TOLERANCE)
-    if (!better.length) return []
-    const scores = (kind: (typeof prompts)[number]) =>
-      `${percent(own[kind])}, with the adapter ${percent(adapter[kind])}`
-    const where = better.map((kind) => `with ${kind} prompts (score ${scores(kind)})`).join(' and ')
-    const others = prompts.filter((kind) => adapter[kind] - own[kind] > TOLERANCE)
-    const but = others.map((kind) => `; with ${kind} prompts the adapter is better (${scores(kind)})`).join('')
-    return [
-      `on images like ${name} the base model at its own input of ${ownSize} is better ${where}${but}. ` +
-        'An adapter for that input is trained without --size',
-    ]
-  })
 }

@@ -3,8 +3,9 @@ import type { ParameterState } from '../../engine/train/parameters'
 import type { DatasetItem } from '../dataset/dataset'
 import { readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import type { Adaptation } from '../../engine/finetune/adaptation'
-import { chooseStrength, fall, type SourceScores, TOLERANCE, withValues } from '../../engine/finetune/strength'
+import { chooseStrength, type SourceScores, withValues } from '../../engine/finetune/strength'
 import type { PromptScores, StoredStrength } from '../../engine/train/adapter-profile'
+import { worseSources } from '../model/adapter-warnings'
 import { readCheckpoint } from './checkpoint-file'
 import { averaged } from '../../engine/train/split-adapter'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
@@ -107,10 +108,11 @@ function choose(
 }
 
 /** The choice as lines of text. */
-export function describeStrength({ value, safe, sources }: StoredStrength): string[] {
+export function describeStrength(strength: StoredStrength): string[] {
+  const { value, safe, sources } = strength
   const percent = (x: number) => (100 * x).toFixed(2)
   const both = ({ point, box }: PromptScores) => `${percent(point)} · ${percent(box)}`
-  const worse = sources.filter(({ base, adapter }) => fall(base, adapter) > TOLERANCE)
+  const worse = worseSources(strength)
   return [
     safe
       ? `strength of the adapter: ${value}, the best with which no source is worse than with the base model`

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
 import type { SamModel } from '../../../engine/sam/sam-model'
 import type { AttachedAdapter } from '../../../engine/train/attached-adapter'
+import { adapterWarnings } from '../../model/adapter-warnings'
 import { loadAdapter } from '../../model/attach-adapter'
 import { UserError } from '../../host/errors'
 import { openEngine } from '../../host/gpu'
@@ -12,7 +13,7 @@ import { baseSizeWarning, sizeWarning } from '../../model/size-warning'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
 import { adapterLocation } from '../../weights/adapter-location'
-import { readAdapterProfile } from '../../weights/adapter-profile'
+import { type AdapterProfile, readAdapterProfile } from '../../weights/adapter-profile'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { DEFAULT_MODEL } from '../../cli/next-command'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
@@ -139,9 +140,10 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
   const checkpoint = await locateModel(name, flag(values, 'fetch'))
   const adapters = await Promise.all(
     texts(values, 'adapter').map(async (path) => {
-      const trained = await trainedSize(path)
+      const profile = await readAdapterProfile(path)
+      const trained = await trainedSize(path, profile)
       const warning = size !== undefined && sizeWarning(path, await readAnyAdapter(path), trained, size)
-      if (warning) console.error(warning)
+      for (const line of [...(warning ? [warning] : []), ...adapterWarnings(profile)]) console.error(line)
       return { path, size: size ?? trained }
     }),
   )
@@ -158,8 +160,7 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
 }
 
 /** The input size with which an adapter was trained; undefined if neither it nor its run's folder says so. */
-async function trainedSize(path: string): Promise<number | undefined> {
-  const { size } = await readAdapterProfile(path)
+async function trainedSize(path: string, { size }: AdapterProfile): Promise<number | undefined> {
   if (size !== undefined) return size
   const run = await readConfigFile(join(dirname(resolve(path)), 'config.json')).catch(() => null)
   return typeof run?.size === 'number' ? run.size : undefined

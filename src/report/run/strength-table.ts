@@ -1,7 +1,7 @@
 /** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
 import { bestOf } from '../../../engine/finetune/selection'
 import { escape } from '../../text/escape'
-import { describeOwnSize } from '../../training/own-size-rival'
+import { betterAtOwnSize } from '../../model/adapter-warnings'
 import { beginningOf } from '../../training/config'
 import { percent } from '../evaluation-table'
 import type { RunView } from './read-run'
@@ -33,7 +33,7 @@ export function strengthHtml({ profile: { strength }, validations, config }: Run
   return `<h2>${escape(heading)}</h2>
 <p>${escape(text)}</p>
 ${tableHtml(head, rows)}
-${describeOwnSize(strength)
+${betterAtOwnSize(strength)
   .map((line) => `<p>${escape(line)}</p>`)
   .join('\n')}
 <p class="note">Scores in percent: the mean of the Dice of whole images and of single instances.</p>

@@ -1,5 +1,5 @@
 /** @file The commands eval, generate tune, predict, merge and synth, run with typed options and a toy model. */
-import { existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,6 +12,7 @@ import { command as synthCommand } from '../../../src/commands/synth'
 import { command as tuneCommand } from '../../../src/commands/generate/tune'
 import { readImage } from '../../../src/images/read-image'
 import { openModel } from '../../../src/model/open-model'
+import { updateAdapterProfile } from '../../../src/weights/adapter-profile'
 import { refusal, scratch } from '../../support/files'
 import { writeRandom } from '../../support/adapter'
 import { engine } from '../../support/engine'
@@ -20,13 +21,17 @@ const MODEL = 'golden/files/toy_vit.pth'
 const toy = ['--model', MODEL, '--model-config', 'golden/files/toy_vit.json']
 const small = ['--size', '64']
 
+/** What the last command that was run printed besides its result. */
+let remarks: string[] = []
+
 /** Runs a command and returns what it prints. */
 async function run(command: Command, ...argv: string[]): Promise<string> {
   const { values, positionals } = parse(command, argv)
   const lines: string[] = []
   const { log, error } = console
   console.log = (line: string) => void lines.push(line)
-  console.error = () => {}
+  remarks = []
+  console.error = (line: string) => void remarks.push(line)
   try {
     const code = await command.run(values, positionals)
     assert.is(code ?? 0, 0)
@@ -129,6 +134,22 @@ test('predict writes a mask and an overlay in the size of the image', async () =
     await run(predictCommand, ...options, '--box', '10,12,60,70', '--adapter', adapter, '--json'),
   )
   assert.is.not(adapted.masks[0].predictedIou, result.masks[0].predictedIou)
+})
+
+test('a command with an adapter warns of images on which the base model was better when the adapter was compared', async () => {
+  const worse = join(folder, 'worse')
+  cpSync(adapter, worse, { recursive: true })
+  const [base, scores] = [
+    { point: 0.9, box: 0.9 },
+    { point: 0.8, box: 0.9 },
+  ]
+  const sources = [{ name: 'powder', foreign: true, images: 3, base, adapter: scores }]
+  await updateAdapterProfile(worse, { strength: { value: 0.25, safe: false, sources } })
+  const options = [image, ...toy, ...small, '--point', '30,30', '--json']
+  await run(predictCommand, ...options, '--adapter', worse, '--out', join(folder, 'warned'))
+  assert.ok(remarks.some((line) => /^warning: .* worse than its base model on images like powder/.test(line)))
+  await run(predictCommand, ...options, '--adapter', adapter, '--out', join(folder, 'unwarned'))
+  assert.not(remarks.some((line) => /powder/.test(line)))
 })
 
 test('predict accepts several points; --multimask writes three masks, the best first', async () => {

@@ -14,7 +14,7 @@ import { averaged } from '../../../engine/train/split-adapter'
 import { readCheckpoint } from '../../../src/training/checkpoint-file'
 import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
-import { describeOwnSize } from '../../../src/training/own-size-rival'
+import { betterAtOwnSize } from '../../../src/model/adapter-warnings'
 import { bestStrength, scaled } from '../../../engine/finetune/strength'
 import { describeStrength } from '../../../src/training/strength'
 import { train } from '../../../src/training/train'
@@ -196,7 +196,7 @@ test('a run at a smaller input is compared with the base model at its own, and s
     assert.ok(head! >= 0 && head! <= 1)
   }
   const better = strength!.sources.filter(({ own, adapter }) => own!.point > adapter.point + 0.001 || own!.box > adapter.box + 0.001) // prettier-ignore
-  assert.equal(summary.advice, describeOwnSize(strength!))
+  assert.equal(summary.advice, betterAtOwnSize(strength!))
   assert.is(summary.advice.length, better.length)
   for (const [i, line] of summary.advice.entries()) {
     assert.ok(line.startsWith(`on images like ${better[i].name} the base model at its own input of 80 is better with `))
@@ -215,15 +215,15 @@ test('a run at a smaller input is compared with the base model at its own, and s
     own: both(adapter.point + 0.1, adapter.box),
   }
   const stored = { value: 1, safe: true, ownSize: 80 }
-  const [points] = describeOwnSize({ ...stored, sources: [source] })
+  const [points] = betterAtOwnSize({ ...stored, sources: [source] })
   assert.match(points, 'is better with point prompts (score ')
   assert.not.match(points, 'box')
   const mixed = { ...source, own: both(adapter.point - 0.1, adapter.box + 0.1) }
   assert.match(
-    describeOwnSize({ ...stored, sources: [mixed] })[0],
+    betterAtOwnSize({ ...stored, sources: [mixed] })[0],
     /is better with box prompts \(score [\d.-]+, with the adapter [\d.-]+\); with point prompts the adapter is better \(/,
   )
-  assert.equal(describeOwnSize({ value: 1, safe: true, ownSize: 80, sources: [{ ...source, own: adapter }] }), [])
+  assert.equal(betterAtOwnSize({ value: 1, safe: true, ownSize: 80, sources: [{ ...source, own: adapter }] }), [])
 })
 
 test.run()
