@@ -38,6 +38,7 @@ export async function readSamples(
   signal?: AbortSignal,
 ): Promise<LabelledImage[]> {
   const read: LabelledImage[] = []
+  if (!Array.isArray(samples)) throw new SettingError(`${what} must be a list of { image, labels } or { image, masks }`)
   for (const [i, sample] of samples.entries()) {
     signal?.throwIfAborted()
     try {
@@ -54,7 +55,10 @@ export async function readSamples(
 
 async function readSample(engine: Engine, sample: TrainingSample, id: string): Promise<LabelledImage> {
   const { width, height, rgb } = await readPixels(engine, sample.image)
-  const labels = 'labels' in sample ? sample.labels : paint(sample.masks, { width, height })
+  const { labels: map, masks } = sample as { labels?: LabelMap; masks?: readonly (Mask | CompressedRle)[] }
+  if (!map && !Array.isArray(masks))
+    throw new Error('it has no labels: give `labels`, a label map of its size, or `masks`, one for each particle')
+  const labels = map ?? paint(masks!, { width, height })
   if (labels.width !== width || labels.height !== height)
     throw new Error(`its labels are ${labels.width}x${labels.height}, the picture is ${width}x${height}`)
   if (!(labels.data instanceof Uint16Array) || labels.data.length !== width * height)

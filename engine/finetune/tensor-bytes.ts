@@ -1,4 +1,5 @@
 /** @file Named f32 tensors with metadata as bytes, in the safetensors format. */
+import { HEADER_PREFIX, safetensorsHeader } from './safetensors-header'
 
 /** A tensor as it is packed. */
 export interface NamedValues {
@@ -7,27 +8,16 @@ export interface NamedValues {
   data: Float32Array
 }
 
-/** Bytes before the header: its length, as a 64-bit integer. */
-const PREFIX = 8
-
 /** All tensors and the metadata as one safetensors file. */
 export function packTensors(
   tensors: readonly NamedValues[],
   metadata: Record<string, string>,
 ): Uint8Array<ArrayBuffer> {
-  let end = 0
-  const fields = tensors.map(({ name, shape, data }): [string, unknown] => {
-    const start = end
-    end += data.byteLength
-    return [name, { dtype: 'F32', shape: [...shape], data_offsets: [start, end] }]
-  })
-  const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(fields) })
-  const text = new TextEncoder().encode(json)
-  const header = Math.ceil(text.length / 8) * 8
-  const bytes = new Uint8Array(PREFIX + header + end).fill(0x20, PREFIX, PREFIX + header)
-  new DataView(bytes.buffer).setUint32(0, header, true)
-  bytes.set(text, PREFIX)
-  let at = PREFIX + header
+  const entries = tensors.map(({ name, shape, data }) => ({ name, dtype: 'F32', shape, bytes: data.byteLength }))
+  const header = safetensorsHeader(entries, metadata)
+  const bytes = new Uint8Array(entries.reduce((end, entry) => end + entry.bytes, header.length))
+  bytes.set(header)
+  let at = header.length
   for (const { data } of tensors) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
     at += data.byteLength
@@ -41,16 +31,16 @@ export function unpackTensors(bytes: Uint8Array): {
   metadata: Record<string, string>
 } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const header = bytes.byteLength >= PREFIX ? view.getUint32(0, true) : Infinity
-  if (PREFIX + header > bytes.byteLength) throw new Error('it is cut off')
-  const text = new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + header))
+  const header = bytes.byteLength >= HEADER_PREFIX ? view.getUint32(0, true) : Infinity
+  if (HEADER_PREFIX + header > bytes.byteLength) throw new Error('it is cut off')
+  const text = new TextDecoder().decode(bytes.subarray(HEADER_PREFIX, HEADER_PREFIX + header))
   const { __metadata__: metadata = {}, ...fields } = JSON.parse(text) as Record<string, unknown>
   const tensors = new Map<string, NamedValues>()
   for (const [name, field] of Object.entries(fields)) {
     const { shape, data_offsets: offsets } = field as { shape: number[]; data_offsets: [number, number] }
-    const [start, end] = offsets.map((offset) => PREFIX + header + offset)
+    const [start, end] = offsets.map((offset) => HEADER_PREFIX + header + offset)
     const size = shape.reduce((a, b) => a * b, 1)
-    if (!(start >= PREFIX + header && end <= bytes.byteLength && end - start === 4 * size))
+    if (!(start >= HEADER_PREFIX + header && end <= bytes.byteLength && end - start === 4 * size))
       throw new Error(`its tensor ${name} does not fit`)
     tensors.set(name, { name, shape, data: new Float32Array(bytes.slice(start, end).buffer) })
   }

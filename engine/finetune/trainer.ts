@@ -7,6 +7,7 @@ import type { AdapterProfile } from '../train/adapter-profile'
 import type { ParameterState } from '../train/parameters'
 import { averaged, headOf, toAdapter } from '../train/split-adapter'
 import { Batches } from './batches'
+import { checkOptions } from './check-options'
 import { imagesText, packTraining, unpackTraining } from './checkpoint-bytes'
 import { type Finished, finishTraining } from './finish'
 import { COMPARED_SCENES, finishCost, TUNED_IMAGES } from './measuring-effort'
@@ -65,12 +66,12 @@ export class Trainer {
   ): Promise<Trainer> {
     const { engine, inputSize } = model
     const { signal, microBatch = 1, validationSamples = [], foreignSamples = [], resume } = options
+    checkOptions(options)
     const recipe = recipeOf(model, options)
     if (!Number.isInteger(recipe.batch / microBatch) || !(microBatch >= 1))
       throw new SettingError(`batch ${recipe.batch} is no multiple of microBatch ${microBatch}`)
     if (4 * model.maskSide !== inputSize)
       throw new SettingError('this model has masks as fine as its input: only SAM and MobileSAM can be trained')
-    checkFinish(options)
     signal?.throwIfAborted()
     const images = await readSamples(engine, samples, 'samples', signal)
     if (!images.length) throw new SettingError('there is no sample to train on')
@@ -292,16 +293,4 @@ export async function train(
   } finally {
     trainer.destroy()
   }
-}
-
-/** @throws SettingError that names the first wrong setting of the measurements at the end */
-function checkFinish({ strength = 'auto', comparedScenes = 0, tuneImages = 0 }: TrainOptions): void {
-  if (strength !== 'auto' && strength !== 'full')
-    throw new SettingError(`strength must be 'auto' or 'full', not ${String(strength)}`)
-  for (const [name, value, most] of [
-    ['comparedScenes', comparedScenes, 100],
-    ['tuneImages', tuneImages, 1e6],
-  ] as const)
-    if (!Number.isInteger(value) || value < 0 || value > most)
-      throw new SettingError(`${name} must be a whole number from 0 to ${most}, not ${String(value)}`)
 }

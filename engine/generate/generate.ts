@@ -4,6 +4,7 @@ import type { Size } from '../image/size'
 import type { Mask } from '../masks/mask'
 import type { SamModel } from '../sam/sam-model'
 import { adapterBand } from '../scale/adapter-band'
+import { checkDiameter } from '../scale/scale-settings'
 import { bandOfQuantiles, type DiameterBand, type DiameterQuantiles, type View } from '../scale/view'
 import { type ImageSource, readPixels } from '../segment/image-source'
 import type { AdapterProfile } from '../train/adapter-profile'
@@ -62,7 +63,7 @@ export interface Generated {
  * All masks of an image. Prompts come from the prompt head of the adapter that is attached, if it has one, else from a grid of points.
  * For many images make a `MaskGenerator`, which records the model once.
  * @param image RGB bytes, ImageData, ImageBitmap, canvas, image or video element, or a GPUTexture of the engine's device
- * @throws Error that names a wrong option, if the image cannot be read or the device reported an error · the signal's reason
+ * @throws SettingError that names a wrong option, or if the image cannot be read · GpuError if the device reported an error · the signal's reason
  * @example
  * const { masks } = await generate(model, canvas, { predIouThresh: 0.8, onProgress: (done, total) => show(done / total) })
  * for (const { area, box } of masks) console.log(area, box.x0, box.y0)
@@ -71,6 +72,8 @@ export async function generate(model: SamModel, image: ImageSource, options: Gen
   const { diameter = 'auto', profile = {}, sizes, onProgress, signal, ...others } = options
   const given = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined))
   signal?.throwIfAborted()
+  checkDiameter(diameter)
+  checkGeneratorOptions(given)
   const pixels = await readPixels(model.engine, image)
   const generator = await MaskGenerator.create(model, {
     ...thresholdsOf(profile, model.promptHead !== null, given),

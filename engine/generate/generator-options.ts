@@ -2,6 +2,7 @@
  * @file The generator's options: the reference implementation's parameters (in camel case, with its defaults), and further
  * ones for images of dense particles. Lengths are in pixels of the image, areas in whole pixels.
  */
+import { SettingError } from '../setting-error'
 import type { FilterOptions } from './filter'
 
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
@@ -105,25 +106,25 @@ export const defaultGeneratorOptions: GeneratorOptions = {
 /** Maximum number of points along a side or in a batch; a larger number is a typing error. */
 const MAX_POINTS = 4096
 
-/** The options, with defaults for those not given. @throws Error that names an unknown or invalid option */
+/** The options, with defaults for those not given. @throws SettingError that names an unknown or invalid option */
 export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): GeneratorOptions {
   for (const name of Object.keys(given))
-    if (!(name in defaultGeneratorOptions)) throw new Error(`there is no generator option ${name}`)
+    if (!(name in defaultGeneratorOptions)) throw new SettingError(`there is no generator option ${name}`)
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const o: GeneratorOptions = { ...defaultGeneratorOptions, ...set }
   const whole = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
     if (!Number.isInteger(value) || value < min || value > max)
-      throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}`)
+      throw new SettingError(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}`)
   }
   const within = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
     if (typeof value !== 'number' || !(value >= min && value <= max))
-      throw new Error(`${name} must be a number from ${min} to ${max}, not ${String(value)}`)
+      throw new SettingError(`${name} must be a number from ${min} to ${max}, not ${String(value)}`)
   }
   const choice = (name: keyof GeneratorOptions, values: readonly unknown[]) => {
     if (!values.includes(o[name]))
-      throw new Error(`${name} must be one of ${values.join(', ')}, not ${String(o[name])}`)
+      throw new SettingError(`${name} must be one of ${values.join(', ')}, not ${String(o[name])}`)
   }
   whole('pointsPerSide', 1, MAX_POINTS)
   whole('pointsPerBatch', 1, MAX_POINTS)
@@ -146,15 +147,15 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   choice('dropFrames', [true, false])
   choice('keepLogits', [true, false])
   if (o.tileSize && o.tileSize < 2 * o.tileHalo + 16)
-    throw new Error(`tileSize ${o.tileSize} must be at least twice tileHalo ${o.tileHalo} and 16 more`)
-  if (o.tileSize && o.cropNLayers) throw new Error('tileSize and cropNLayers do not go together: choose one')
-  if (!Array.isArray(o.pointScales)) throw new Error('pointScales must be a list of points a side')
+    throw new SettingError(`tileSize ${o.tileSize} must be at least twice tileHalo ${o.tileHalo} and 16 more`)
+  if (o.tileSize && o.cropNLayers) throw new SettingError('tileSize and cropNLayers do not go together: choose one')
+  if (!Array.isArray(o.pointScales)) throw new SettingError('pointScales must be a list of points a side')
   for (const n of o.pointScales)
     if (!Number.isInteger(n) || n < 1 || n > MAX_POINTS)
-      throw new Error(`pointScales must hold whole numbers from 1 to ${MAX_POINTS}, not ${String(n)}`)
+      throw new SettingError(`pointScales must hold whole numbers from 1 to ${MAX_POINTS}, not ${String(n)}`)
   checkGrids(o)
   if (o.prompts === 'learned' && (o.pointGrids || o.pointScales.length))
-    throw new Error('prompts learned do not go together with pointGrids or pointScales: choose one')
+    throw new SettingError('prompts learned do not go together with pointGrids or pointScales: choose one')
   o.floorPredIou = Math.min(o.floorPredIou, o.predIouThresh)
   o.floorStability = Math.min(o.floorStability, o.stabilityScoreThresh)
   return o
@@ -172,11 +173,11 @@ export function promptsUsed(
 function checkGrids({ pointGrids, cropNLayers }: GeneratorOptions): void {
   if (pointGrids === null) return
   if (!Array.isArray(pointGrids) || pointGrids.length !== cropNLayers + 1)
-    throw new Error(`pointGrids must hold a list of points for each of the ${cropNLayers + 1} layers`)
+    throw new SettingError(`pointGrids must hold a list of points for each of the ${cropNLayers + 1} layers`)
   for (const [layer, points] of pointGrids.entries()) {
-    if (!Array.isArray(points)) throw new Error(`pointGrids: layer ${layer} must be a list of [x, y]`)
+    if (!Array.isArray(points)) throw new SettingError(`pointGrids: layer ${layer} must be a list of [x, y]`)
     for (const point of points)
       if (!Array.isArray(point) || point.length !== 2 || !point.every((c) => c >= 0 && c <= 1))
-        throw new Error(`pointGrids: layer ${layer} has ${JSON.stringify(point)}, not [x, y] of 0 to 1`)
+        throw new SettingError(`pointGrids: layer ${layer} has ${JSON.stringify(point)}, not [x, y] of 0 to 1`)
   }
 }

@@ -1,6 +1,7 @@
 /** @file The forms in which a host has an image, and their pixels as bytes. */
 import type { Engine } from '../device/engine'
 import type { RgbImage } from '../image/rgb-image'
+import { SettingError } from '../setting-error'
 
 /** Four bytes a pixel, as ImageData of a browser: (height, width, 4), red, green, blue, alpha. */
 export interface RgbaImage {
@@ -35,11 +36,16 @@ const TEXTURE_FORMATS: Partial<Record<GPUTextureFormat, readonly [number, number
 /** WebGPU copies rows of textures to multiples of this many bytes. */
 const ROW_BYTES = 256
 
-/** The pixels of an image as RGB bytes. @throws Error if its form is unknown or its data do not fit its size */
+/** The pixels of an image as RGB bytes. @throws SettingError if its form is unknown or its data do not fit its size */
 export async function readPixels(engine: Engine, source: ImageSource): Promise<RgbImage> {
-  if ('rgb' in source) return checked(source, source.rgb.length, 3)
+  if (typeof source !== 'object' || source === null) throw unknownForm()
+  if (ArrayBuffer.isView(source) || 'byteLength' in source || 'arrayBuffer' in source)
+    throw new SettingError(
+      'these are bytes without a size: pass { width, height, rgb }; a PNG or JPEG file is decoded first, in browsers by createImageBitmap(blob), in Node by readMicrograph(path) of wgsam/node',
+    )
+  if ('rgb' in source) return checked(source, source.rgb, 3)
   if ('data' in source && ArrayBuffer.isView(source.data)) {
-    const { data, width, height } = checked(source, source.data.length, 4)
+    const { data, width, height } = checked(source, source.data, 4)
     return { width, height, rgb: withoutAlpha(data, width, height, 4 * width, [0, 1, 2]) }
   }
   if ('buffer' in source) return readBuffer(engine, source)
@@ -55,11 +61,19 @@ export async function readPixels(engine: Engine, source: ImageSource): Promise<R
   return readTexture(engine, texture).finally(() => texture.destroy())
 }
 
-function checked<T extends { width: number; height: number }>(image: T, length: number, channels: number): T {
+function checked<T extends { width: number; height: number }>(image: T, data: ArrayLike<number>, channels: 3 | 4): T {
   const { width, height } = image
-  const whole = [width, height].every((side) => Number.isInteger(side) && side > 0)
-  if (!whole || length !== width * height * channels)
-    throw new Error(`an image of ${width}x${height} has ${channels} bytes a pixel: got ${length} bytes`)
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0))
+    throw new SettingError(`an image needs whole numbers above 0 as width and height, not ${width}x${height}`)
+  const name = channels === 3 ? 'rgb' : 'data'
+  if (!/Uint8(Clamped)?Array/.test(Object.prototype.toString.call(data)))
+    throw new SettingError(`the ${name} of an image must be a Uint8Array, 0 to 255: scale other numbers to it`)
+  const bytes = width * height * channels
+  const gray = data.length === width * height ? '; repeat the value of a gray pixel three times' : ''
+  if (data.length !== bytes)
+    throw new SettingError(
+      `an image of ${width}x${height} has ${channels} bytes a pixel in ${name}, ${bytes} in all: got ${data.length}${gray}`,
+    )
   return image
 }
 
@@ -78,12 +92,14 @@ interface Drawable {
 function sizeOfDrawable(source: Drawable): { width: number; height: number } {
   const width = source.naturalWidth ?? source.videoWidth ?? source.displayWidth ?? source.width
   const height = source.naturalHeight ?? source.videoHeight ?? source.displayHeight ?? source.height
-  if (!width || !height)
-    throw new Error(
-      'this is no image that the engine can read: pass RGB bytes, ImageData, an ImageBitmap, a canvas, an image or video that is loaded, a GPUTexture, or a GPUBuffer with its size',
-    )
+  if (!width || !height) throw unknownForm()
   return { width, height }
 }
+
+const unknownForm = () =>
+  new SettingError(
+    'this is no image that the engine can read: pass { width, height, rgb }, ImageData, an ImageBitmap, a canvas, an image or video that is loaded, a GPUTexture, or a GPUBuffer with its size',
+  )
 
 const isTexture = (source: object): source is GPUTexture => 'createView' in source && 'format' in source
 
@@ -91,7 +107,7 @@ async function readTexture(engine: Engine, texture: GPUTexture): Promise<RgbImag
   const { width, height, format } = texture
   const order = TEXTURE_FORMATS[format]
   if (!order || texture.dimension !== '2d' || texture.depthOrArrayLayers !== 1)
-    throw new Error(
+    throw new SettingError(
       `a texture must be one 2-D layer of ${Object.keys(TEXTURE_FORMATS).join(', ')}, not ${texture.dimension} ${format}`,
     )
   const bytesPerRow = Math.ceil((4 * width) / ROW_BYTES) * ROW_BYTES
@@ -107,12 +123,14 @@ async function readBuffer(
 ): Promise<RgbImage> {
   const whole = [width, height].every((side) => Number.isInteger(side) && side > 0)
   if (!whole || bytesPerRow < 4 * width || offset < 0 || offset % 4 || bytesPerRow % 4)
-    throw new Error(
+    throw new SettingError(
       `a buffer with an image of ${width}x${height} must have at least 4 bytes a pixel, and offset ${offset} and bytesPerRow ${bytesPerRow} multiples of 4`,
     )
   const bytes = bytesPerRow * (height - 1) + 4 * width
   if (offset + bytes > buffer.size)
-    throw new Error(`an image of ${width}x${height} needs ${offset + bytes} bytes: the buffer has ${buffer.size}`)
+    throw new SettingError(
+      `an image of ${width}x${height} needs ${offset + bytes} bytes: the buffer has ${buffer.size}`,
+    )
   const read = await readBack(engine, bytes, (encoder, target) =>
     encoder.copyBufferToBuffer(buffer, offset, target, 0, bytes),
   )

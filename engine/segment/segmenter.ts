@@ -1,11 +1,12 @@
 /** @file Masks of prompts on images, in pixels of the image: the part of the engine that an interactive page or a service needs. */
 import type { RgbImage } from '../image/rgb-image'
-import { type Mask, maskArea } from '../masks/mask'
+import type { Mask } from '../masks/mask'
 import { Predictor } from '../sam/predictor'
-import { type ImagePrompt, slotsFor } from '../sam/prompt-masks'
 import type { SamModel } from '../sam/sam-model'
-import type { ScaleSettings } from '../scale/scale-settings'
+import { checkDiameter, type ScaleSettings } from '../scale/scale-settings'
+import { SettingError } from '../setting-error'
 import { type PromptedMask, TiledPredictor } from '../scale/tiled-predictor'
+import { checkedPrompt } from './check-prompt'
 import { type ImageSource, readPixels } from './image-source'
 
 /** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both; and a mask of it to refine. */
@@ -84,8 +85,9 @@ export class Segmenter {
   /**
    * The masks of one object. An image is encoded in the first call with it and kept until a call with another; a source
    * whose pixels have changed must be a new object, or `forget` be called. Calls may overlap: they are answered in their order.
-   * @throws Error if the prompt is empty, outside the image or has more entries than there are slots, its mask does not fit
-   * its size or the segmenter takes none, the image cannot be read, or the device reported an error · SupersededError, see `latest` · the signal's reason if it aborts
+   * @throws SettingError if the prompt is empty, outside the image or has more entries than there are slots, its mask does not fit
+   * its size or the segmenter takes none, or the image cannot be read · SupersededError, see `latest` · the signal's reason if it aborts ·
+   * GpuError if the device reported an error
    */
   segment(source: ImageSource, prompt: SegmentPrompt, options: SegmentOptions = {}): Promise<PromptedMask[]> {
     const call = ++this.calls
@@ -95,10 +97,11 @@ export class Segmenter {
       const image = await this.imageOf(source)
       const asked = checkedPrompt(prompt, image, this.predictor.slots)
       if (asked.mask && !this.masked)
-        throw new Error(
+        throw new SettingError(
           'this segmenter takes no masks as prompts: make it with Segmenter.create(model, { masks: true })',
         )
       const { multimask, signal, scale = { diameter: 'none' } } = options
+      checkDiameter(scale.diameter)
       const { masks } = await this.tiled.predictAtScale(image, [asked], scale, { multimask, signal })
       return masks[0]
     })
@@ -126,45 +129,4 @@ export class Segmenter {
     this.current = { source, image }
     return image
   }
-}
-
-/** The prompt in the engine's form. @throws Error if it asks for nothing, or for something that is not in the image */
-function checkedPrompt({ points = [], box, mask }: SegmentPrompt, image: RgbImage, slots: number): ImagePrompt {
-  const prompt: ImagePrompt = {
-    points: points.map(({ x, y, foreground = true }) => ({ x, y, foreground })),
-    box: box ?? null,
-    ...(mask && { mask: checkedMask(mask, image) }),
-  }
-  if (!prompt.points.length && !box)
-    throw new Error(`a prompt needs points or a box${mask ? ', which correct its mask' : ''}`)
-  if (slotsFor(prompt) > slots)
-    throw new Error(`a prompt has ${slotsFor(prompt)} entries, the segmenter was made for ${slots}`)
-  const corners = box
-    ? [
-        { x: box[0], y: box[1] },
-        { x: box[2], y: box[3] },
-      ]
-    : []
-  for (const { x, y } of [...prompt.points, ...corners])
-    if (!(x >= 0 && y >= 0 && x < image.width && y < image.height))
-      throw new Error(`the prompt's point ${x}, ${y} is not in the image of ${image.width}x${image.height} pixels`)
-  if (box && (box[0] > box[2] || box[1] > box[3]))
-    throw new Error(`the box ${box.join(', ')} is empty: it is x0, y0, x1, y1, left before right and top before bottom`)
-  return prompt
-}
-
-/** @throws Error if a mask does not lie in the image, its data do not fit its size, or no pixel is inside */
-function checkedMask(mask: Mask, image: RgbImage): Mask {
-  const { x0, y0, width, height, data } = mask
-  const whole = [x0, y0, width, height].every((value) => Number.isInteger(value) && value >= 0)
-  if (!whole || x0 + width > image.width || y0 + height > image.height)
-    throw new Error(
-      `the prompt's mask of ${width}x${height} pixels at ${x0}, ${y0} is not in the image of ${image.width}x${image.height} pixels`,
-    )
-  if (data?.length !== width * height || data.some((value) => value > 1))
-    throw new Error(
-      `the prompt's mask of ${width}x${height} pixels needs ${width * height} numbers in data, 1 inside and 0 outside: got ${data?.length ?? 'none'}`,
-    )
-  if (!maskArea(mask)) throw new Error("the prompt's mask is empty: leave it out")
-  return mask
 }

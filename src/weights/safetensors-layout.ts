@@ -1,4 +1,5 @@
 /** @file The bytes of a safetensors file, one tensor after the other. It runs in any host. */
+import { safetensorsHeader } from '../../engine/finetune/safetensors-header'
 import { UserError } from '../host/errors'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
 import { elements, isShape, shapeText } from './tensor-file'
@@ -10,9 +11,6 @@ export interface TensorToWrite {
   /** A function is called when the tensor is written, and its result (f32) is then released. */
   data: NumberArray | (() => Promise<Float32Array>)
 }
-
-/** Fills the header up to a multiple of eight bytes. */
-const SPACE = 0x20
 
 /**
  * The file in parts: its header, then the tensors. Everything but the results of functions is checked before the first part.
@@ -40,26 +38,17 @@ const dtype = (entry: TensorToWrite) => (typeof entry.data === 'function' ? 'F32
 /** The header, and the entries in their order in the file: larger element sizes first, so that every tensor is aligned. */
 function layout(path: string, entries: readonly TensorToWrite[], metadata: Record<string, string>) {
   const sorted = [...entries].sort((a, b) => byteSizes[dtype(b)] - byteSizes[dtype(a)])
-  // without a prototype, because a tensor may have any name
-  const fields: Record<string, unknown> = Object.create(null)
-  if (Object.keys(metadata).length) fields.__metadata__ = metadata
-  let at = 0
-  for (const entry of sorted) {
+  const names = new Set(['__metadata__'])
+  const listed = sorted.map((entry) => {
     const { name, shape, data } = entry
-    if (name in fields || name === '__metadata__') throw new UserError(`${path}: tensor ${name} occurs twice`)
+    if (names.has(name)) throw new UserError(`${path}: tensor ${name} occurs twice`)
+    names.add(name)
     if (!isShape(shape))
       throw new UserError(`${path}: tensor ${name}: shape ${JSON.stringify(shape)} cannot be written`)
     if (typeof data !== 'function') checkLength(path, entry, data)
-    const end = at + elements(shape) * byteSizes[dtype(entry)]
-    fields[name] = { dtype: dtype(entry), shape, data_offsets: [at, end] }
-    at = end
-  }
-  const json = new TextEncoder().encode(JSON.stringify(fields))
-  const padded = Math.ceil(json.length / 8) * 8
-  const header = new Uint8Array(8 + padded).fill(SPACE)
-  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true)
-  header.set(json, 8)
-  return { header, sorted }
+    return { name, dtype: dtype(entry), shape, bytes: elements(shape) * byteSizes[dtype(entry)] }
+  })
+  return { header: safetensorsHeader(listed, metadata), sorted }
 }
 
 function checkLength(path: string, { name, shape }: TensorToWrite, data: NumberArray): void {

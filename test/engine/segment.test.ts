@@ -1,6 +1,7 @@
 /** @file Segmenting as a page does it: images in any form, prompts in pixels, calls that overlap. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { SettingError } from '../../engine/setting-error'
 import { Segmenter, type SegmentPrompt, SupersededError } from '../../engine/segment/segmenter'
 import { type ImageSource, readPixels } from '../../engine/segment/image-source'
 import { Rng } from '../../engine/rng'
@@ -54,8 +55,17 @@ test('images in every form give the same bytes', async () => {
       () => 'read',
       (error: Error) => error.message,
     )
-  assert.match(await refused({ ...image, width: 71 }), 'an image of 71x45 has 3 bytes a pixel: got 9450 bytes')
-  assert.match(await refused({ width: 0, height: 0, data: new Uint8Array(0) }), 'an image of 0x0')
+  assert.match(await refused({ ...image, width: 71 }), '71x45 has 3 bytes a pixel in rgb, 9585 in all: got 9450')
+  assert.match(
+    await refused({ ...image, rgb: new Uint8Array(70 * 45) }),
+    'repeat the value of a gray pixel three times',
+  )
+  assert.match(await refused({ ...image, rgb: new Float32Array(70 * 45 * 3) }), 'must be a Uint8Array')
+  assert.match(await refused({ width: 0, height: 0, data: new Uint8Array(0) }), 'not 0x0')
+  for (const file of [Buffer.from('a file'), new ArrayBuffer(4), new Blob(['a file'])])
+    assert.match(await refused(file), 'these are bytes without a size')
+  for (const nothing of [null, undefined, 'disc.png'])
+    assert.match(await refused(nothing), 'this is no image that the engine can read')
   assert.match(await refused({ ...whole, height: 46 }), 'needs 12880 bytes: the buffer has 12600')
   assert.match(await refused({ ...whole, offset: 2 }), 'multiples of 4')
   assert.match(await refused({}), 'this is no image that the engine can read')
@@ -195,12 +205,20 @@ test('of calls with `latest` that wait, only the last is computed; a signal ends
 
 test('prompts that make no sense are refused in words', async () => {
   const segmenter = await Segmenter.create(model, { slots: 3 })
-  const refused = (prompt: SegmentPrompt) =>
-    segmenter.segment(image, prompt).then(
+  const refused = (prompt: unknown, options: object = {}) =>
+    segmenter.segment(image, prompt as SegmentPrompt, options).then(
       () => 'taken',
-      (error: Error) => error.message,
+      (error: Error) => (error instanceof SettingError ? error.message : String(error)),
     )
-  assert.is(await refused({}), 'a prompt needs points or a box')
+  for (const nothing of [{}, undefined, null]) assert.is(await refused(nothing), 'a prompt needs points or a box')
+  for (const wrong of [[3, 4], { x: '3', y: 4 }, null])
+    assert.match(await refused({ points: [wrong] }), 'a point of a prompt is { x, y } in pixels of the image')
+  assert.match(await refused({ points: { x: 3, y: 4 } }), 'the points of a prompt are a list')
+  for (const wrong of [{ x: 1, y: 2, width: 3, height: 4 }, [1, 2, 3], [1, 2, 3, '4']])
+    assert.match(await refused({ box: wrong }), 'is four numbers, [x0, y0, x1, y1], not')
+  assert.match(await refused({ ...point, mask: true }), 'such as the `mask` of an earlier result')
+  for (const diameter of ['big', 0, NaN])
+    assert.match(await refused(point, { scale: { diameter } }), "diameter must be 'auto', 'none' or a number")
   assert.match(await refused({ points: [{ x: 70, y: 1 }] }), 'point 70, 1 is not in the image of 70x45 pixels')
   assert.match(await refused({ points: [{ x: NaN, y: 1 }] }), 'point NaN, 1')
   assert.match(await refused({ box: [9, 9, 2, 20] }), 'the box 9, 9, 2, 20 is empty')

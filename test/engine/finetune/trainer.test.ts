@@ -107,6 +107,12 @@ test('wrong settings and samples are refused by name', async () => {
   assert.match(await refused({ strength: 'half' }), "strength must be 'auto' or 'full', not half")
   assert.match(await refused({ tuneImages: 1.5 }), 'tuneImages must be a whole number from 0')
   assert.match(await refused({ synthetic: 0.5, augment: false }), 'synthetic needs augment')
+  assert.match(await refused({ steps: 3 }), 'there is no option steps of a training: there are batch, epochs, maxSteps')
+  assert.match(await refused({ onStep: 3 }), 'onStep must be a function')
+  assert.match(await refused({ resume: {} }), 'resume takes the bytes of a checkpoint')
+  assert.match(await refused({ checkpointSeconds: 'all' }), 'checkpointSeconds must be a number of seconds, not all')
+  assert.match(await refused({}, sample), 'samples must be a list of { image, labels } or { image, masks }')
+  assert.match(await refused({}, [{ image: sample.image }]), 'samples, image 1: it has no labels: give `labels`')
   assert.match(await refused({ epochs: 0 }), 'epochs must be a number from 0.001')
   const small8 = { width: 8, height: 8, data: new Uint16Array(64) }
   assert.match(await refused({}, [{ image: sample.image, labels: small8 }]), 'samples, image 1: its labels are 8x8')
