@@ -13,6 +13,13 @@ interface Step {
   groups: [number, number, number]
 }
 
+/** Something to do while a program is submitted. */
+export interface Mark {
+  /** The number of dispatches that are submitted before it. */
+  after: number
+  then: () => void
+}
+
 /** A recorded graph with its memory: it is run any number of times on the same buffers, and a run allocates nothing. */
 export class Program implements TimedDispatches {
   private constructor(
@@ -83,14 +90,23 @@ export class Program implements TimedDispatches {
     return this.buffers.reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** Submits the whole step without waiting for it: await `engine.idle()`, or read a kept tensor. */
-  run(): void {
+  /**
+   * Submits the whole step without waiting for it: await `engine.idle()`, or read a kept tensor.
+   * @param marks ascending; what they submit or read lies between the dispatches in the queue
+   */
+  run(marks: readonly Mark[] = []): void {
     this.engine.check()
-    this.engine.scoped(() => {
-      // split into short submissions, so that a slow adapter does not run into the driver's watchdog
-      for (let start = 0; start < this.size; start += DISPATCHES_A_PASS)
-        this.submit(start, Math.min(this.size, start + DISPATCHES_A_PASS))
-    })
+    let start = 0
+    // split into short submissions, so that a slow adapter does not run into the driver's watchdog
+    const submitTo = (end: number) =>
+      this.engine.scoped(() => {
+        while (start < end) this.submit(start, (start = Math.min(end, start + DISPATCHES_A_PASS)))
+      })
+    for (const { after, then } of marks) {
+      submitTo(after)
+      then()
+    }
+    submitTo(this.size)
   }
 
   /**

@@ -51,6 +51,13 @@ interface Place {
   offset: number
 }
 
+/** Where a parameter's gradient is: elements start to end (exclusive) of an arena, with the padding behind it. */
+export interface GradientRange {
+  arena: Tensor
+  start: number
+  end: number
+}
+
 /** Parameters start at multiples of this many elements: 256 bytes, an offset that every GPU adapter can bind. */
 const ALIGN = 64
 
@@ -84,7 +91,7 @@ export class ParameterSet {
       const size = sizeOf(shape)
       if (init.length !== size)
         throw new Error(`${name} [${shape.join(', ')}] takes ${size} values, got ${init.length}`)
-      const padded = Math.ceil(size / ALIGN) * ALIGN
+      const padded = withPadding(size)
       if (padded > limit)
         throw new Error(
           `${name} [${shape.join(', ')}] takes ${size * 4} bytes; this adapter binds at most ${maxBytes} at once`,
@@ -148,6 +155,15 @@ export class ParameterSet {
     const place = this.places.get(name)
     if (!place) throw new Error(`there is no parameter ${name}`)
     return place
+  }
+
+  /** Of every parameter, in the order of the specs. Together they are all elements of the gradients. */
+  gradientRanges(): GradientRange[] {
+    return [...this.places.values()].map(({ tensor, chunk, offset }) => ({
+      arena: this.chunks[chunk].gradients,
+      start: offset,
+      end: offset + withPadding(tensor.size),
+    }))
   }
 
   /**
@@ -218,6 +234,8 @@ export class ParameterSet {
     for (const { tensor } of this.places.values()) tensor.storage.buffer = tensor.grad!.storage.buffer = null
   }
 }
+
+const withPadding = (size: number): number => Math.ceil(size / ALIGN) * ALIGN
 
 /** A range of an arena as a tensor with a label and a shape. */
 function view(arena: Tensor, offset: number, label: string, shape: readonly number[]): Tensor {

@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
-import type { Program } from '../graph/program'
+import type { Mark, Program } from '../graph/program'
 import { type MemoryReport, memoryReport } from '../graph/memory-report'
 import type { Tensor } from '../device/tensor'
 import { FiniteGuard } from '../ops/finite-guard'
@@ -15,7 +15,9 @@ import type { SamModel } from '../sam/sam-model'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
 import { type NonFiniteOrigin, nonFiniteOrigin } from './non-finite-origin'
 import type { ParameterSet } from './parameters'
-import { shareWords, type StepPeers } from './step-peers'
+import { GradientExchange } from './gradient-exchange'
+import { completedAfter } from './gradient-groups'
+import type { StepPeers } from './step-peers'
 import { type FeatureBatch, LOSS_TERMS, type MicroBatch, type PromptedBatch, type StepConfig } from './micro-batch'
 import { type MicroBatchInputs, inspectedTensors, recordMicroBatch } from './record-micro-batch'
 import { type PromptInputs, groupOf } from './record-prompts'
@@ -65,8 +67,12 @@ const LOSS_STRIDE = 64
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
   step = 0
-  /** Gradients and losses on the host, while they are added to those of other processes. */
-  private sums: Float32Array | null = null
+  /** Adds gradients to those of other processes; null until the first step with others. */
+  private exchange: Promise<GradientExchange> | null = null
+  /** Seconds of exchanges with other processes that passed while the device was still computing. */
+  hiddenExchange = 0
+  /** Smallest number of bytes that are exchanged at once, by default as many as pay. It does not change the sums. */
+  groupBytes: number | undefined
 
   private constructor(
     private readonly engine: Engine,
@@ -77,6 +83,8 @@ export class TrainingStep {
     private readonly inputs: MicroBatchInputs,
     private readonly losses: Tensor,
     private readonly guard: FiniteGuard,
+    /** See `completedAfter`. */
+    private readonly completed: readonly number[],
     /** Dispatches and bytes of one micro-batch and of the work that is done once a step. */
     readonly plan: MemoryReport,
   ) {}
@@ -101,6 +109,7 @@ export class TrainingStep {
 
     const guard = new FiniteGuard(engine, inspectedTensors(config))
     const { g, inputs } = recordMicroBatch(model, config, loss, parts, guard)
+    const completed = completedAfter(parameters, g.dispatches)
     const microBatch = await g.compile()
 
     const c = new Graph(engine)
@@ -115,7 +124,7 @@ export class TrainingStep {
     const update = await u.compile()
     const plan = memoryReport(engine, [clear, microBatch, update], g.segments)
     const programs = { clear, microBatch, update }
-    return new TrainingStep(engine, parameters, config, programs, optimizer, inputs, losses, guard, plan)
+    return new TrainingStep(engine, parameters, config, programs, optimizer, inputs, losses, guard, completed, plan)
   }
 
   /**
@@ -132,7 +141,8 @@ export class TrainingStep {
 
   /**
    * As `run`, for a step of which other processes compute parts: losses and gradients are those of all micro-batches together, and
-   * every process makes the same update. Resolves when it is submitted. The sums are added on the host, so the device waits for them.
+   * every process makes the same update. Resolves when it is submitted. The sums are added on the host, while the device computes gradients
+   * of earlier layers (see GradientExchange); the update waits for them.
    * @throws as `run` · Error that the device reported · what `peers` throws
    */
   async runWith(
@@ -145,36 +155,25 @@ export class TrainingStep {
     const all = await peers.agree([own, microBatches.length])
     const sum = (index: number, parts = all) => parts.reduce((total, numbers) => total + numbers[index], 0)
     const whole = { weight: sum(0), microBatches: sum(1), first: sum(1, all.slice(0, peers.rank)) }
-    this.submitGradients(microBatches, whole)
-    await this.addUp(peers)
+    const exchange = await (this.exchange ??= this.openExchange(peers, all.length))
+    exchange.begin()
+    this.submitGradients(microBatches, whole, exchange.marks)
+    await exchange.complete()
+    this.hiddenExchange = exchange.hidden
     this.submitUpdate(learningRate)
   }
 
-  /** Replaces gradients, losses and what was found in the tensors of this process by those of all. */
-  private async addUp(peers: StepPeers): Promise<void> {
-    const { engine, losses, guard } = this
-    const tensors = [...this.parameters.chunks.map(({ gradients }) => gradients), losses]
-    const { found } = guard
-    const count = tensors.reduce((total, { size }) => total + size, 0)
-    // the last number says whether this process has found one that is not finite
-    this.sums ??= new Float32Array(count + 1)
-    const { sums } = this
-    const words = await engine.readMapped([...tensors, ...(found ? [found] : [])], (mapped) => {
-      sums.set(new Float32Array(mapped, 0, count))
-      return new Uint32Array(mapped, 4 * count, found?.size ?? 0).slice()
-    })
-    const finds = words.some((word) => word !== 0)
-    sums[count] = finds ? 1 : 0
-    await peers.sum(sums)
-    let at = 0
-    for (const tensor of tensors) engine.write(tensor, sums.subarray(at, (at += tensor.size)))
-    if (!found || !sums[count]) return
-    // all skip the update then, and report where the first was
-    const finder = (await peers.agree([finds ? 1 : 0])).findIndex(([any]) => any)
-    engine.write(found, await shareWords(peers, words, finder))
+  private openExchange(peers: StepPeers, processes: number): Promise<GradientExchange> {
+    const { engine, parameters, completed: after, losses, guard, groupBytes } = this
+    return GradientExchange.open(engine, peers, processes, { parameters, after, losses, guard }, groupBytes)
   }
 
-  private submitGradients(microBatches: readonly (MicroBatch | FeatureBatch)[], whole: WholeStep): void {
+  /** @param marks of the last micro-batch's program */
+  private submitGradients(
+    microBatches: readonly (MicroBatch | FeatureBatch)[],
+    whole: WholeStep,
+    marks: readonly Mark[] = [],
+  ): void {
     const { inputs: t, programs } = this
     for (const { weights, headTargets } of microBatches) {
       if (!!weights !== !!t.groups[0].weights)
@@ -189,7 +188,7 @@ export class TrainingStep {
       programs.microBatch.write(t.place, Uint32Array.of(whole.first + i))
       if (t.imageShare) programs.microBatch.write(t.imageShare, Float32Array.of(1 / whole.microBatches))
       t.groups.forEach((group, k) => this.writeGroup(group, groupOf(batch, k, t.groups.length), whole))
-      programs.microBatch.run()
+      programs.microBatch.run(i === microBatches.length - 1 ? marks : [])
     })
   }
 

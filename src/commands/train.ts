@@ -91,8 +91,12 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
   const port = watchPort(values)
   const { run, config, unlock } = await openRun(values)
   await broadcastValue<Start>(ranks, { run, precision: config.matmulPrecision })
-  const lastWords = ranks.size > 1 ? new LastWords() : null
-  const interrupt = ranks.size === 1 ? interruption() : interruption(() => console.error(STOPPING), true)
+  const lastWords = ranks.size > 1 ? new LastWords(run.killed) : null
+  let advice = resumeAdvice(run, -1)
+  // a launcher also sends a signal if a rank has died, and kills the others soon after: so this names what is saved until then
+  const stopping = () =>
+    console.error(`\nstopping when all ranks have finished this step, which is then saved. Until then: ${advice}`)
+  const interrupt = ranks.size === 1 ? interruption() : interruption(stopping, true)
   const watch = port === null ? null : await openWatchPage(port, run)
   try {
     const engine = await openEngine({ precision: config.matmulPrecision })
@@ -100,7 +104,10 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
     const sinks = [new PictureSink(run.root, logLine)]
     const summary = await train({
       ...{ engine, config, run, ranks, processors, sinks, stop: () => interrupt.requested, log: logLine },
-      onSaved: (step) => lastWords?.set(`the job has ended before the run. ${resumeAdvice(run, step)}`),
+      onSaved: (step) => {
+        advice = resumeAdvice(run, step)
+        lastWords?.set(`the job has ended before the run. ${advice}`)
+      },
       verbose: flag(values, 'verbose'),
     })
     await ranks.barrier()
@@ -115,9 +122,6 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
     await unlock()
   }
 }
-
-/** The launcher also sends a signal if a rank has died, and kills the others soon after: LastWords then says which step is saved. */
-const STOPPING = '\nstopping when all ranks have finished this step, which is then saved'
 
 /** What rank 0 tells the others when it has checked the options. */
 interface Start {

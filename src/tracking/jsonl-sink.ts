@@ -15,6 +15,8 @@ export class JsonlSink implements Sink {
     private bytes: number,
     /** What was wrong with the file when it was opened: a line for people, or null. */
     readonly warning: string | null,
+    /** The last of the records that were cut off, or null. */
+    readonly cut: MetricsRecord | null,
   ) {}
 
   /**
@@ -24,17 +26,19 @@ export class JsonlSink implements Sink {
   static async open(path: string, keep: (record: MetricsRecord) => boolean): Promise<JsonlSink> {
     let bytes = 0
     let damaged = 0
+    let cut: MetricsRecord | null = null
     if (existsSync(path)) {
       const old = await readFile(path)
-      const { text, lost } = kept(old.toString('utf8'), keep)
+      const { text, lost, last } = kept(old.toString('utf8'), keep)
       damaged = lost
+      cut = last
       bytes = Buffer.byteLength(text)
       if (bytes < old.length) await writeFileAtomic(path, text)
     }
     const warning = damaged
       ? `warning: ${path}: ${damaged} damaged ${damaged === 1 ? 'line is' : 'lines are'} left out`
       : null
-    return new JsonlSink(path, await open(path, 'a'), bytes, warning)
+    return new JsonlSink(path, await open(path, 'a'), bytes, warning, cut)
   }
 
   async append(event: TrackingEvent): Promise<void> {
@@ -63,18 +67,33 @@ export class JsonlSink implements Sink {
   }
 }
 
-/** The lines up to the first record that `keep` rejects, without those that are no records, of which `lost` were complete. */
-function kept(text: string, keep: (record: MetricsRecord) => boolean): { text: string; lost: number } {
+interface Kept {
+  text: string
+  lost: number
+  last: MetricsRecord | null
+}
+
+/**
+ * The lines up to the first record that `keep` rejects, without those that are no records, of which `lost` were complete; and the last
+ * record after them.
+ */
+function kept(text: string, keep: (record: MetricsRecord) => boolean): Kept {
   const lines = text.split('\n')
   // a killed run may have left an incomplete line
   lines.pop()
   const out: string[] = []
   let lost = 0
-  for (const line of lines) {
+  for (const [i, line] of lines.entries()) {
     const record = parseRecord(line)
-    if (record && !keep(record)) break
+    if (record && !keep(record)) {
+      const last = lines
+        .slice(i)
+        .map(parseRecord)
+        .findLast((one) => one !== null)
+      return { text: out.join(''), lost, last: last ?? null }
+    }
     if (record) out.push(`${line}\n`)
     else if (line.trim()) lost++
   }
-  return { text: out.join(''), lost }
+  return { text: out.join(''), lost, last: null }
 }

@@ -122,6 +122,18 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   }
 }
 
+/** The step of the checkpoint in a folder, from its header alone; null if there is none that can be read. */
+export async function checkpointStep(folder: string): Promise<number | null> {
+  try {
+    const file = await openSafetensors(join(folder, CHECKPOINT))
+    await file.close()
+    const { step } = JSON.parse(file.metadata.wgsam) as Partial<TrainingProgress>
+    return v.is(count, step) ? step : null
+  } catch {
+    return null
+  }
+}
+
 function parseProgress(text: string, path: string, damaged: (problem: string) => Error): TrainingProgress {
   let json: unknown
   try {

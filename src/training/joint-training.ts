@@ -96,15 +96,19 @@ export interface JointCost {
   waiting: number
   moving: number
   bytes: number
+  /** Seconds of both that passed while rank 0's GPU was still computing, so that they cost nothing. */
+  hidden: number
 }
 
-export const costOf = ({ size, cost }: Communicator): JointCost | null => (size === 1 ? null : { ranks: size, ...cost })
+export const costOf = ({ size, cost }: Communicator, hidden: number): JointCost | null =>
+  size === 1 ? null : { ranks: size, ...cost, hidden }
 
 /** @param seconds of this session's training */
-export function describeCost({ ranks, waiting, moving, bytes }: JointCost, seconds: number): string {
+export function describeCost({ ranks, waiting, moving, bytes, hidden }: JointCost, seconds: number): string {
   const share = (part: number) => `${duration(part)} (${((100 * part) / Math.max(seconds, 1e-9)).toFixed(1)} %)`
   return (
     `communication of ${ranks} ranks: ${share(moving)} of ${duration(seconds)} to exchange gradients, of which rank 0 sent ` +
-    `${amount(bytes, 'bytes')}, and ${share(waiting)} to wait for ranks that were still computing`
+    `${amount(bytes, 'bytes')}, and ${share(waiting)} to wait for ranks that were still computing` +
+    (hidden >= 0.05 ? `; ${share(hidden)} of both passed while its GPU was computing` : '')
   )
 }

@@ -21,6 +21,8 @@ export interface RunFolder {
   /** Folders with a checkpoint and the adapter in PEFT's format. */
   last: string
   best: string
+  /** What is said if the ranks of a job were killed while they trained the run: see LastWords. */
+  killed: string
 }
 
 /** The paths of a run’s files in its folder, which need not exist. */
@@ -34,6 +36,7 @@ export function runFolder(root: string): RunFolder {
     metrics: at('metrics.jsonl'),
     last: at('last'),
     best: at('best'),
+    killed: at('killed.txt'),
   }
 }
 

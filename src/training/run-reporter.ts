@@ -57,6 +57,9 @@ export class RunReporter {
     const metrics = await JsonlSink.open(folder.metrics, known)
     this.sinks = [metrics, ...extra]
     if (metrics.warning) transcript.say(metrics.warning)
+    const { cut } = metrics
+    if (cut && cut.step > step)
+      transcript.say(`the last session ended without saving what follows step ${step}: it had come to step ${cut.step}`)
     const past = await readMetrics(folder.metrics)
     const steps = new Set(past.flatMap((record) => (record.kind === 'step' ? [record.step] : [])))
     if (step > 0 && steps.size < step)

@@ -251,7 +251,7 @@ async function trainAdapter(
     const began = performance.now()
     const trained = await loop.run()
     reporter.finish(trained)
-    const communication = costOf(ranks)
+    const communication = costOf(ranks, session.step.hiddenExchange)
     if (communication) say(describeCost(communication, (performance.now() - began) / 1000))
     const finished =
       trained &&

@@ -7,6 +7,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { checkConfig, readConfigFile, type TrainConfig } from '../../training/config'
 import { MetricsFile } from '../../tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
+import { checkpointStep } from '../../training/checkpoint-file'
 import { isTraining, type RunFolder, runFolder } from '../../training/run-folder'
 import { totalSteps } from '../../../engine/finetune/schedule'
 import { type AdapterProfile, readAdapterProfile } from '../../weights/adapter-profile'
@@ -30,6 +31,8 @@ export interface RunView {
   seconds: number
   /** Whether a program trains it at this moment. */
   running: boolean
+  /** The step of the last checkpoint; null if there is none. */
+  saved: number | null
   sessions: RunSession[]
   pictures: ShownPicture[]
   /** The profile of the best adapter, or of the last; {} if there is none. */
@@ -103,6 +106,7 @@ export class RunReader {
       total: config && split?.train.length ? totalSteps(config, split.train.length) : null,
       seconds: Math.max(steps.at(-1)?.time.seconds ?? 0, validations.at(-1)?.time.seconds ?? 0),
       running: isTraining(run),
+      saved: await checkpointStep(run.last),
       sessions: sessions ?? [],
       pictures: pictures ?? [],
       profile: profile ?? {},

@@ -68,7 +68,7 @@ export function isComplete({ steps, total, validations }: Pick<RunView, 'steps' 
 
 /** Says how far a run has come, and whether it runs. */
 export function stateOf(run: RunView): string {
-  const { steps, total, validations, running, folder } = run
+  const { steps, total, validations, running, folder, saved } = run
   const done = steps.at(-1)?.step ?? 0
   if (total === null) return count(done, 'step')
   const early = validations.at(-1)?.early
@@ -82,7 +82,10 @@ export function stateOf(run: RunView): string {
       : `finished, ${how}`.replace('finished, early', 'finished early')
   }
   const far = `${done} of ${total} steps (${Math.floor((100 * done) / total)} %)`
-  return running ? `${far}, running` : `interrupted after ${far}: ${commandText(resumeCommand(folder))} continues it`
+  if (running) return `${far}, running`
+  // a run that was killed has made steps after its last checkpoint
+  const from = saved !== null && saved < done ? ` from step ${saved}, the last that is saved` : ''
+  return `interrupted after ${far}: ${commandText(resumeCommand(folder))} continues it${from}`
 }
 
 const aboutOf = (run: RunView): string =>

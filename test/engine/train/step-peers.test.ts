@@ -35,10 +35,17 @@ async function trainers(n: number) {
 /** Images with different numbers of prompts, so that the mean over a rank's prompts is not the mean over all. */
 const batches = (seed: number) => [3, 1, 2].map((count, i) => toyBatch(model, seed + 7 * i, [count], 3))
 
-/** Takes steps whose images are divided: `shares` images at each rank. */
-async function divided(shares: number[], steps: MicroBatch[][]) {
+/**
+ * Takes steps whose images are divided: `shares` images at each rank.
+ * @param groupBytes of each rank, see TrainingStep
+ */
+async function divided(shares: number[], steps: MicroBatch[][], groupBytes: number[] = []) {
   const peers = localPeers(shares.length)
   const ranks = await trainers(peers.length)
+  ranks.forEach(({ step }, r) => (step.groupBytes = groupBytes[r]))
+  const { sum } = peers[0]
+  const exchanged: number[] = []
+  peers[0].sum = (values) => (exchanged.push(values.length), sum(values))
   const reports = await Promise.all(
     peers.map(async (one, r) => {
       const first = shares.slice(0, r).reduce((a, b) => a + b, 0)
@@ -52,7 +59,7 @@ async function divided(shares: number[], steps: MicroBatch[][]) {
   )
   const values = await Promise.all(ranks.map(({ values }) => values()))
   for (const rank of ranks) rank.end()
-  return { reports, values }
+  return { reports, values, exchanged }
 }
 
 test('ranks that share the images of steps learn what one rank learns from all of them', async () => {
@@ -80,6 +87,26 @@ test('ranks that share the images of steps learn what one rank learns from all o
     for (const report of one.reports) assert.equal(report, one.reports[0])
     assert.equal((await divided(shares, steps)).values[0], one.values[0])
   }
+})
+
+test('gradients that are exchanged in groups during the backward pass give the bits of those exchanged after it', async () => {
+  const steps = [batches(20), batches(60)]
+  const whole = await divided([2, 1], steps, [Infinity, Infinity])
+  assert.is(whole.exchanged.length, 2)
+  const groups = await divided([2, 1], steps, [4, 4])
+  assert.ok(groups.exchanged.length > 8, `${groups.exchanged.length} exchanges`)
+  const total = (counts: number[]) => counts.reduce((a, b) => a + b, 0)
+  assert.is(total(groups.exchanged), total(whole.exchanged))
+  assert.equal(groups.values, whole.values)
+  assert.equal(groups.reports, whole.reports)
+})
+
+test('ranks that would form other groups exchange all gradients at once', async () => {
+  const steps = [batches(20)]
+  const whole = await divided([2, 1], steps, [Infinity, Infinity])
+  const differing = await divided([2, 1], steps, [4, 1 << 14])
+  assert.equal(differing.exchanged, whole.exchanged)
+  assert.equal(differing.values, whole.values)
 })
 
 test('pixels that are no numbers at one rank make all ranks skip the update, and say where they were', async () => {

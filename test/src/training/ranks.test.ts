@@ -2,12 +2,14 @@
  * @file Training by several ranks, with both families of MPI: `wgsam train` on a toy model under mpirun. The program is dist/cli.js, as a
  * user starts it.
  */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { command } from '../../../src/commands/train'
+import { readRunView } from '../../../src/report/run/read-run'
+import { stateOf } from '../../../src/report/run/run-report'
 import { readMetrics } from '../../../src/tracking/metrics-file'
 import { readCheckpoint } from '../../../src/training/checkpoint-file'
 import { checkShares, commonShare, describeShares, shareOf } from '../../../src/training/rank-share'
@@ -112,28 +114,47 @@ testRanks('SIGTERM and Ctrl-C of the launcher save', async (launcher) => {
   await Promise.all(runs)
 })
 
-testRanks('a rank that is killed ends the others, and a step is saved', async (launcher) => {
+testRanks('a rank that is killed ends the others, and the saved step is named', async (launcher) => {
   const runs = [0, 1].map(async (victim) => {
     const name = `${launcher}-killed-${victim}`
+    const root = join(folder, name)
     const run = start(launcher, 2, beginning(name, 500))
     await reaches(run, name, 2)
-    const { pid } = JSON.parse(readFileSync(join(folder, name, 'lock'), 'utf8'))
+    const { pid } = JSON.parse(readFileSync(join(root, 'lock'), 'utf8'))
     const ranks = rankProcesses(run.child.pid!, 'train').filter((child) => (child === pid) === (victim === 0))
     assert.ok(ranks.length, 'the rank was not found')
     for (const child of ranks) process.kill(child, 'SIGKILL')
-    const { code, stderr } = await run.ended
+    const { code } = await run.ended
     assert.is.not(code, 0)
-    const { progress } = await readCheckpoint(join(folder, name, 'last'))
+    const { progress } = await readCheckpoint(join(root, 'last'))
     assert.ok(progress.step >= 1)
-    // a launcher may end before it has forwarded what is printed after the death of a rank
-    const named = /the job has ended before the run\. The checkpoint of step (\d+) in /.exec(stderr)
-    if (!named) return
+    // a launcher may end before it has forwarded what is printed after the death of a rank, so the message is in a file too
+    const left = await appears(join(root, 'killed.txt'))
+    const named = /^the job has ended before the run\. The checkpoint of step (\d+) in /.exec(left)
     // a rank may be killed between saving a step and naming it
-    assert.ok([progress.step - 1, progress.step].includes(Number(named[1])), `${named[1]}, not ${progress.step}`)
-    assert.match(stderr, `wgsam train --resume ${join(folder, name)}`)
+    assert.ok([progress.step - 1, progress.step].includes(Number(named?.[1])), `${left}, not ${progress.step}`)
+    assert.match(left, `wgsam train --resume ${root}`)
+    const state = stateOf(await readRunView(root, name))
+    assert.match(state, /^interrupted after \d+ of 500 steps/)
+    // records are written before the checkpoint
+    const recorded = (await losses(name)).length
+    if (recorded > progress.step) assert.match(state, `from step ${progress.step}, the last that is saved`)
   })
   await Promise.all(runs)
+  const name = `${launcher}-killed-0`
+  const again = start(launcher, 2, ['train', '--resume', join(folder, name)])
+  await reaches(again, name, (await losses(name)).length + 2)
+  assert.not.ok(existsSync(join(folder, name, 'killed.txt')))
+  again.child.kill('SIGUSR1')
+  assert.match((await again.ended).stderr, /resuming after step \d+ of 500/)
 })
+
+/** The text of a file as soon as it exists. */
+async function appears(path: string): Promise<string> {
+  for (const began = Date.now(); Date.now() - began < 30_000; await new Promise((resolve) => setTimeout(resolve, 50)))
+    if (existsSync(path)) return readFileSync(path, 'utf8')
+  throw new Error(`${path} has not been written`)
+}
 
 testRanks('options that are wrong, and too many ranks, are said once', async (launcher) => {
   const wrong = await start(launcher, 2, [...beginning(`${launcher}-wrong`, 2), '--alpha', '-1']).ended
