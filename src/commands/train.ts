@@ -9,6 +9,7 @@ import { LastWords } from '../host/last-words'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
 import { tasksWithoutMpi } from '../mpi/launch'
 import { processorShare } from '../mpi/rank-places'
+import { checkpointStep } from '../training/checkpoint-file'
 import { resumeAdvice } from '../training/checkpoints'
 import { follow } from '../training/follow'
 import { withRanks } from './with-ranks'
@@ -92,7 +93,12 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
   const { run, config, unlock } = await openRun(values)
   await broadcastValue<Start>(ranks, { run, precision: config.matmulPrecision })
   const lastWords = ranks.size > 1 ? new LastWords(run.killed) : null
-  let advice = resumeAdvice(run, -1)
+  let advice = ''
+  const setSaved = (step: number) => {
+    advice = resumeAdvice(run, step)
+    lastWords?.set(`the job has ended before the run. ${advice}`)
+  }
+  setSaved((await checkpointStep(run.last)) ?? -1)
   // a launcher also sends a signal if a rank has died, and kills the others soon after: so this names what is saved until then
   const stopping = () =>
     console.error(`\nstopping when all ranks have finished this step, which is then saved. Until then: ${advice}`)
@@ -104,10 +110,7 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
     const sinks = [new PictureSink(run.root, logLine)]
     const summary = await train({
       ...{ engine, config, run, ranks, processors, sinks, stop: () => interrupt.requested, log: logLine },
-      onSaved: (step) => {
-        advice = resumeAdvice(run, step)
-        lastWords?.set(`the job has ended before the run. ${advice}`)
-      },
+      onSaved: setSaved,
       verbose: flag(values, 'verbose'),
     })
     await ranks.barrier()
