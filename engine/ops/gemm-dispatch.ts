@@ -1,8 +1,8 @@
-/** @file Records one dispatch of a matrix product's kernel: its tensors, parameters and grid. */
+/** @file Records a matrix product by a kernel: its tensors, parameters and grid, in several dispatches if its rows exceed a grid. */
 import type { Shader } from '../device/shader'
 import type { Tensor } from '../device/tensor'
 import type { Recorder } from '../graph/dispatch'
-import type { Gemm } from './gemm-types'
+import type { Gemm, Operand } from './gemm-types'
 import { ACTIVATION } from './pointwise'
 
 export interface GemmKernel {
@@ -33,8 +33,29 @@ export function alignedThroughout(o: Gemm, rows = o.m): number[] {
   return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
 }
 
-/** Records the product `o` by a kernel. `more` are tensors that only this kernel binds, by the shader's names. */
+/** Tiles of rows of one dispatch, at most; a multiple of 64, so that parts of tensors begin where they can be bound. */
+export const tilesOfRows = ({ engine }: Recorder) =>
+  Math.floor(engine.device.limits.maxComputeWorkgroupsPerDimension / 64) * 64
+
+/**
+ * Records the product `o` by a kernel. `more` are tensors that only this kernel binds, by the shader's names. Prompts on a large image
+ * have millions of rows, more tiles than a grid may be long: they are divided.
+ */
 export function dispatchGemm(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<string, Tensor> = {}): void {
+  const rows = tilesOfRows(g) * kernel.tile.m
+  for (let start = 0; start < o.m; start += rows)
+    dispatchRows(g, rowsOf(o, start, Math.min(o.m - start, rows)), kernel, more)
+}
+
+/** The product's rows from `start`, `m` of them. */
+function rowsOf(o: Gemm, start: number, m: number): Gemm {
+  if (m === o.m) return o
+  const from = (x: Operand, stride: number): Operand => ({ ...x, offset: (x.offset ?? 0) + start * stride })
+  const lora = o.lora && { ...o.lora, left: o.lora.left.slice(start, start + m) }
+  return { ...o, m, a: from(o.a, o.layout === 'tn' ? 1 : o.a.stride), c: from(o.c, o.c.stride), lora }
+}
+
+function dispatchRows(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<string, Tensor>): void {
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1
   const bindings: Record<string, Tensor | null> = {

@@ -6,6 +6,7 @@
 import shader from '../../shaders/gemm-direct4.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../device/tensor'
+import { tilesOfRows } from './gemm-dispatch'
 import type { Gemm, Operand } from './gemm-types'
 
 /** Products with a smaller side gain nothing by it. */
@@ -65,12 +66,12 @@ function transpose(g: Recorder, x: Operand, rows: number, columns: number): Oper
     ext_scale: 0,
   }
   const params = { m: rows, n: 0, k: columns, heads: 1, alpha: 1, ext: [], ...nothing, ...single, ...plain }
-  g.dispatch(
-    shader,
-    'direct4_transpose',
-    { a: x.tensor, c: tensor },
-    { ...params, lda: x.stride, ldc: rows, a_offset: x.offset ?? 0 },
-    [Math.ceil(columns / 32), Math.ceil(rows / 32)],
-  )
+  const most = 32 * tilesOfRows(g)
+  for (let start = 0; start < rows; start += most) {
+    const m = Math.min(most, rows - start)
+    const place = { lda: x.stride, ldc: rows, a_offset: (x.offset ?? 0) + start * x.stride, c_offset: start }
+    const grid = [Math.ceil(columns / 32), Math.ceil(m / 32)] as const
+    g.dispatch(shader, 'direct4_transpose', { a: x.tensor, c: tensor }, { ...params, m, ...place }, grid)
+  }
   return { tensor, stride: rows }
 }

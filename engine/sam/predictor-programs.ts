@@ -68,7 +68,11 @@ export class PredictorPrograms {
     const dim = model.architecture.decoder.dim
     // the widest tensors of a prompt: the source tokens, the upscaled features and their four logits
     const bytes = 4 * side * side * Math.max(dim, 2 * dim, 16 * MASK_TOKENS)
-    const prompts = Math.max(1, Math.min(options.prompts ?? 16, Math.floor(engine.maxBinding / bytes)))
+    // each head of a prompt is a workgroup of its own along one dimension of some grids
+    const workgroups = Math.floor(
+      engine.device.limits.maxComputeWorkgroupsPerDimension / model.architecture.decoder.heads,
+    )
+    const prompts = Math.max(1, Math.min(options.prompts ?? 16, Math.floor(engine.maxBinding / bytes), workgroups))
     const embedding = engine.persistent('activation', 'image embedding', [images * side * side, dim])
 
     const encoded = options.ahead ? engine.persistent('activation', 'next embedding', embedding.shape) : embedding

@@ -77,6 +77,45 @@ test('a class has the variants that make a difference to it and that the device 
   assert.is(matmulVariantsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
 })
 
+test('products with more rows than tiles fit into a grid are computed in parts, with all epilogues', async () => {
+  const [n, k, rank] = [4, 4, 4]
+  const [m, edge] = [65536 * 16 + 21, 65472 * 16]
+  const variant = canRun('subgroup', engine) ? 'subgroup' : 'direct'
+  engine.variants = { ...usual, matmul: allMatmuls(variant) }
+  const g = new Graph(engine)
+  const shapes = { a: [m, k], b: [n, k], bias: [n], residual: [m, n], left: [m, rank], right: [n, rank] }
+  const inputs = Object.entries(shapes).map(([name, shape], i) => {
+    const tensor = g.input(name, shape)
+    return { tensor, values: randomArray(i + 1, tensor.size) }
+  })
+  const [a, b, bias, residual, left, right] = inputs.map(({ tensor }) => tensor)
+  const c = g.keep(g.tensor('C', [m, n]))
+  const rows = (tensor: typeof a) => ({ tensor, stride: 4 })
+  const lora = { left, right, rank, scale: 0.5, extensions: [{ start: 0, end: n, column: 0, offset: 0 }] }
+  gemm(g, { layout: 'nt', m, n, k, a: rows(a), b: rows(b), c: rows(c), bias, residual, lora })
+  if (variant === 'subgroup') assert.is(g.dispatches.length, 2)
+  const program = await g.compile()
+  program.poison()
+  for (const { tensor, values } of inputs) program.write(tensor, values)
+  program.run()
+  const got = await program.read(c)
+  program.destroy()
+  const [av, bv, biasv, residualv, leftv, rightv] = inputs.map(({ values }) => values)
+  const expected = new Float64Array(got.length)
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      let sum = biasv[j] + residualv[i * n + j]
+      for (let l = 0; l < k; l++) sum += av[i * k + l] * bv[j * k + l]
+      for (let r = 0; r < rank; r++) sum += 0.5 * leftv[i * rank + r] * rightv[j * rank + r]
+      expected[i * n + j] = sum
+    }
+  for (const [from, to] of [
+    [0, edge],
+    [edge, m],
+  ])
+    assert.ok(relativeError(got.subarray(from * n, to * n), expected.subarray(from * n, to * n)) < 1e-6)
+})
+
 test('ranges of k: enough workgroups, none too short, little rest, and only if the second pass supports the epilogue', () => {
   const tensor = new Graph(engine).tensor('any', [1])
   const x = { tensor, stride: 1 }
