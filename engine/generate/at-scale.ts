@@ -9,7 +9,7 @@ import type { ScaleSettings } from '../scale/scale-settings'
 import { chooseView, defaultBand, type View, wholeView } from '../scale/view'
 import type { GeneratedSet } from './candidate'
 import { filterCandidates } from './filter'
-import type { GenerateHooks, MaskGenerator } from './generator'
+import type { GenerateHooks, MaskGenerator, NextImage } from './generator'
 import type { GeneratorOptions } from './generator-options'
 
 /** An estimate is made from as many masks or more. */
@@ -45,7 +45,7 @@ export async function candidatesAtScale(
 const isCut = ({ tileSize, cropNLayers }: GeneratorOptions) => tileSize > 0 || cropNLayers > 0
 
 /** The view in which candidatesAtScale sees an image first. */
-export function firstView(
+function firstView(
   { options, model }: MaskGenerator,
   image: Size,
   { diameter, band = defaultBand, limits }: ScaleSettings,
@@ -60,6 +60,12 @@ export function firstView(
   if (diameter === 'auto' || diameter === 'none') return whole
   return chooseView(image, model.inputSize, statedSize(diameter), band, limits)
 }
+
+/** An image that is asked for next, as candidatesAtScale will see it first: see GenerateHooks.next. */
+export const nextImage = (generator: MaskGenerator, image: RgbImage, scale: ScaleSettings): NextImage => ({
+  image,
+  view: firstView(generator, image, scale),
+})
 
 /** The size of the particles that the best candidates show; null if there are too few. */
 function sizeOfCandidates(set: GeneratedSet, options: GeneratorOptions): ParticleSize | null {

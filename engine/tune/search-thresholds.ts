@@ -1,7 +1,9 @@
 /** @file Finds the generator's thresholds for a model with its adapter on a few labelled images. */
+import { nextImage } from '../generate/at-scale'
 import { MaskGenerator } from '../generate/generator'
 import { defaultGeneratorOptions, type GeneratorOptions } from '../generate/generator-options'
 import type { Sample } from '../image/sample'
+import { ReadAhead } from '../read-ahead'
 import type { SamModel } from '../sam/sam-model'
 import type { ScaleSettings } from '../scale/scale-settings'
 import { type DiameterBand, defaultViewLimits, type View } from '../scale/view'
@@ -42,7 +44,7 @@ export interface SearchOptions {
 /**
  * Searches thresholds, and calibrates the predicted IoU, as the generator is going to see such images.
  * @param model with its adapter
- * @param images each is read when its turn comes
+ * @param images each is read when its turn comes, or while the image before it is searched
  * @returns null if it was stopped
  */
 export async function searchThresholds(
@@ -58,17 +60,19 @@ export async function searchThresholds(
   const controller = new AbortController()
   let found: TuneImage[] | null = []
   try {
-    for (const [i, read] of images.entries()) {
+    const samples = new ReadAhead(images)
+    for (const i of images.keys()) {
       if (stop()) {
         found = null
         break
       }
-      const sample = await read()
+      const sample = await samples.take(i)
       const report = (done: number, total: number) => {
         onProgress?.(i, done / total)
         if (stop()) controller.abort(new Error('stopped'))
       }
-      const settings = { scale, coarse, signal: controller.signal, onProgress: report }
+      const next = () => samples.next && nextImage(generator, samples.next, scale)
+      const settings = { scale, coarse, signal: controller.signal, onProgress: report, next }
       const { view, ...image } = await findTuneImage(generator, sample, { ...sample, data: sample.labels }, settings)
       onImage?.(i, view)
       found.push(image)

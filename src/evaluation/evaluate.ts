@@ -1,6 +1,7 @@
 /** @file Evaluates a segmenter on labelled images, by prompts or automatically, and tallies its masks. See docs/metrics.md. */
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
+import { ReadAhead } from '../../engine/read-ahead'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { sampleInstances } from '../../engine/finetune/sample-instances'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
@@ -81,9 +82,11 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
     boundaryTolerance: tolerance,
   } = options
   const tallied = prompts.map((prompt): TalliedMode => ({ prompt, images: [], seconds: [] }))
+  const samples = new ReadAhead(items.map((item) => () => load(item)))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null
-    const sample = await load(item)
+    const sample = await samples.take(i)
+    const next = () => samples.next && { sample: samples.next, item: items[i + 1] }
     const labels = { ...sample, data: sample.labels }
     const large = instances(labels).filter(({ area }) => area >= minArea)
     const chosen = sampleInstances(large, item.id, { maxInstances, seed })
@@ -94,7 +97,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
       for (const [k, prompt] of prompts.entries()) {
         const auto = prompt === 'auto'
         const predicted = await seconds(() =>
-          auto ? segmenter.automatic!(sample, item) : segmenter.prompted!(sample, chosen, prompt, item),
+          auto ? segmenter.automatic!(sample, item, next) : segmenter.prompted!(sample, chosen, prompt, item),
         )
         const { masks, scores, view, seconds: earlier } = predicted.result
         const matches = auto

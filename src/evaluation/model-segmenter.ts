@@ -1,7 +1,7 @@
 /** @file A model as a segmenter: it predicts a mask from each prompt, and its generator finds masks automatically. */
-import { candidatesAtScale } from '../../engine/generate/at-scale'
+import { candidatesAtScale, nextImage } from '../../engine/generate/at-scale'
 import { filterCandidates } from '../../engine/generate/filter'
-import { MaskGenerator } from '../../engine/generate/generator'
+import { type GenerateHooks, MaskGenerator } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { Predictor } from '../../engine/sam/predictor'
 import type { ImagePrompt } from '../../engine/sam/prompt-masks'
@@ -42,7 +42,15 @@ export async function openModelSegmenter(
   return {
     encode: async () => {},
     ...(predictor && predictorSegmenter(predictor, scaleOf, signal)),
-    automatic: generator ? (sample, item) => findMasks(generator, sample, scaleOf?.(item), signal) : undefined,
+    automatic: generator
+      ? (sample, item, next) => {
+          const ahead = () => {
+            const coming = next?.()
+            return coming ? nextImage(generator, coming.sample, scaleOf?.(coming.item) ?? whole) : null
+          }
+          return findMasks(generator, sample, scaleOf?.(item), { signal, next: ahead })
+        }
+      : undefined,
     close() {
       predictor?.destroy()
       generator?.destroy()
@@ -82,9 +90,9 @@ async function findMasks(
   generator: MaskGenerator,
   image: Sample,
   scale: ScaleSettings = whole,
-  signal?: AbortSignal,
+  hooks: GenerateHooks = {},
 ): Promise<Proposed> {
-  const { set, view } = await candidatesAtScale(generator, image, scale, { signal })
+  const { set, view } = await candidatesAtScale(generator, image, scale, hooks)
   const kept = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i])
   return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou), view }
 }

@@ -24,6 +24,12 @@ export interface Proposed {
   seconds?: { encode: number; masks: number }
 }
 
+/** An image whose turn has not come. */
+export interface NextSample {
+  sample: Sample
+  item: DatasetItem
+}
+
 /** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */
 export interface Segmenter {
   /** Does what all prompts on an image need once, and resolves when that is finished, so that it can be timed. */
@@ -38,8 +44,12 @@ export interface Segmenter {
     prompt: EvaluationPrompt,
     item: DatasetItem,
   ): Promise<Proposed>
-  /** Finds all masks of an image, which need not be encoded before. Required for 'auto'. @throws as `prompted` */
-  automatic?(sample: Sample, item: DatasetItem): Promise<Proposed>
+  /**
+   * Finds all masks of an image, which need not be encoded before. Required for 'auto'.
+   * @param next the image that will probably follow, if it is read already: a model may encode it ahead
+   * @throws as `prompted`
+   */
+  automatic?(sample: Sample, item: DatasetItem, next?: () => NextSample | null): Promise<Proposed>
 }
 
 /** A segmenter that holds memory. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
-import { candidatesAtScale, firstView } from '../../engine/generate/at-scale'
+import { candidatesAtScale, nextImage } from '../../engine/generate/at-scale'
 import type { MaskGenerator, NextImage } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { labelMap } from '../../engine/masks/paint-label-map'
@@ -164,7 +164,7 @@ class Coming {
     if (!this.source || generator.model === null) return null
     const { imported, image } = this.source
     const diameter = diameterInPixels(scale.diameter, imported.info)
-    return { image, view: firstView(generator, image, { ...scale, diameter }) }
+    return nextImage(generator, image, { ...scale, diameter })
   }
 }
 

@@ -1,7 +1,9 @@
 /** @file `wgsam generate tune`: finds the filter thresholds that score best on a few labelled images. */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { nextImage } from '../../../engine/generate/at-scale'
 import { MaskGenerator } from '../../../engine/generate/generator'
+import { ReadAhead } from '../../../engine/read-ahead'
 import type { View } from '../../../engine/scale/view'
 import { diameterInPixels } from '../../images/diameter'
 import { readMicrograph } from '../../images/micrograph'
@@ -91,15 +93,21 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       const bar = new Progress('generating', inputs.length, { unit: 'images' })
       const band = await adapterBand(opened.adapter?.path ?? null, opened.model)
       const images: (TuneImage & { view: View })[] = []
-      for (const [i, { path, name, truth }] of inputs.entries()) {
-        const { image, pixelSize } = await readMicrograph(path, reading)
-        const labels = await truth!()
-        if (labels.width !== image.width || labels.height !== image.height)
-          throw new UserError(`${name}: labels and image have different sizes`)
-        const rgb = { width: image.width, height: image.height, rgb: toRGB8(image) }
+      const labelled = new ReadAhead(
+        inputs.map(({ path, name, truth }) => async () => {
+          const { image, pixelSize } = await readMicrograph(path, reading)
+          const labels = await truth!()
+          if (labels.width !== image.width || labels.height !== image.height)
+            throw new UserError(`${name}: labels and image have different sizes`)
+          const rgb = { width: image.width, height: image.height, rgb: toRGB8(image) }
+          return { rgb, labels, scale: { diameter: diameterInPixels(diameter, { name, pixelSize }), band } }
+        }),
+      )
+      const next = () => labelled.next && nextImage(generator, labelled.next.rgb, labelled.next.scale)
+      for (const [i, { name }] of inputs.entries()) {
+        const { rgb, labels, scale } = await labelled.take(i)
         const onProgress = (done: number, total: number) => bar.update(i + done / total, name)
-        const scale = { diameter: diameterInPixels(diameter, { name, pixelSize }), band }
-        images.push(await findTuneImage(generator, rgb, labels, { scale, signal: controller.signal, onProgress }))
+        images.push(await findTuneImage(generator, rgb, labels, { scale, signal: controller.signal, onProgress, next }))
         bar.update(i + 1)
       }
       bar.finish()

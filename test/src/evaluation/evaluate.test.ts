@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Sample } from '../../../engine/image/sample'
 import type { Predictor } from '../../../engine/sam/predictor'
 import type { PromptBatch } from '../../../engine/sam/prompt-batch'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
-import { type DatasetItem, openDataset } from '../../../src/dataset/dataset'
+import { type DatasetItem, loadItem, openDataset } from '../../../src/dataset/dataset'
 import { evaluate, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
 import { EVALUATION_SLOTS, predictorSegmenter } from '../../../src/evaluation/model-segmenter'
 import { summariseTallies } from '../../../src/evaluation/scores'
@@ -126,6 +127,34 @@ test('means over images, pooled pixels, means over instances', async () => {
       ['p1', 3],
     ],
   )
+})
+
+test('the image that follows is read while masks are found, and the method is shown it; each is read once', async () => {
+  const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 9, 9]], [[1, 4, 4, 40, 20]]])
+  const [read, seen] = [[] as string[], [] as unknown[]]
+  const shown = new Map<string, Sample>()
+  const results = await evaluate({
+    items,
+    prompts: ['auto'],
+    load: (item) => (read.push(item.id), loadItem(item)),
+    segmenter: {
+      async encode() {},
+      async automatic(sample, { id }, next) {
+        if (shown.has(id)) assert.is(sample, shown.get(id), 'it is the same object')
+        while (id !== 'p2' && !next!()) await new Promise((resolve) => setTimeout(resolve, 2))
+        const coming = next!()
+        if (coming) shown.set(coming.item.id, coming.sample)
+        seen.push([id, [...read], coming?.item.id ?? null])
+        return { masks: [], scores: [] }
+      },
+    },
+  })
+  assert.equal(seen, [
+    ['p0', ['p0', 'p1'], 'p1'],
+    ['p1', ['p0', 'p1', 'p2'], 'p2'],
+    ['p2', ['p0', 'p1', 'p2'], null],
+  ])
+  assert.is(results![0].images.length, 3)
 })
 
 test('instances below the minimum area or above the maximum number are neither prompted nor counted', async () => {
