@@ -287,7 +287,7 @@ test('the micro-batch changes no more than rounding, and one that does not fit i
   assert.ok(Math.abs(two - one) < 1e-5 * one, `${two} against ${one}`)
   const { smallEngine } = await import('../../support/small-engine')
   const own = await smallEngine()
-  const huge = start('huge', { engine: own }, { size: 1152, prompts: { count: 512 } })
+  const huge = start('huge', { engine: own }, { size: 1536, prompts: { count: 512 } })
   assert.match(await refusal(huge), /UserError: this training step does not fit the adapter: .* use a smaller/)
   own.destroy()
 })
