@@ -2,6 +2,7 @@
  * @file How training should scale to many ranks: the time of a step from a measured time per image and a model of the exchange of
  * gradients. The assumptions and the table are in docs/cluster.md.
  */
+import { leastGroupBytes } from '../engine/train/gradient-groups'
 
 export interface Cluster {
   /** Seconds that a message takes besides its bytes. */
@@ -12,8 +13,18 @@ export interface Cluster {
   hostRate: number
 }
 
-/** 10 µs, a quarter of a 100 Gbit/s port (four ranks share it), and 1 GB/s on the host. */
-const assumedCluster: Cluster = { latency: 1e-5, bandwidth: 3.1e9, hostRate: 1e9 }
+/** Four ranks share a port of a node. @param gigabits of the port, per second */
+const clusterWith = (gigabits: number): Cluster => ({
+  latency: 1e-5,
+  bandwidth: (gigabits * 1e9) / 8 / 4,
+  hostRate: 4e8,
+})
+const assumedCluster = clusterWith(100)
+
+/** The part of a step that the backward pass takes: twice the operations of the forward pass. */
+const BACKWARD = 2 / 3
+/** Adapted blocks of ViT-B. */
+const BLOCKS = 12
 
 export interface AdapterShape {
   blocks: number
@@ -28,59 +39,87 @@ export interface AdapterShape {
 export const gradientBytes = ({ blocks, width, rank, layers }: AdapterShape): number =>
   4 * blocks * rank * layers.reduce((sum, [inputs, outputs]) => sum + (inputs + outputs) * width, 0)
 
+/** Into how many groups the gradients are divided, see engine/train/gradient-groups.ts: of whole blocks of equal size. */
+export function groupsOf(bytes: number, ranks: number): number {
+  const blocksInGroup = Math.ceil(leastGroupBytes(ranks) / (bytes / BLOCKS))
+  return Math.ceil(BLOCKS / blocksInGroup)
+}
+
 /**
- * Seconds of the exchange: every rank sends each other its piece of the gradients, adds the pieces that it receives, and sends the sum to
- * each, in 2 (n - 1) messages of bytes / n.
+ * Seconds of the exchange: for each group every rank sends each other its piece of the gradients, adds the pieces that it receives, and
+ * sends the sum to each, in 2 (n - 1) messages of bytes / n.
  */
-export function exchangeSeconds(bytes: number, ranks: number, { latency, bandwidth, hostRate }: Cluster): number {
+export function exchangeSeconds(bytes: number, ranks: number, cluster: Cluster): number {
   if (ranks === 1) return 0
-  return 2 * (ranks - 1) * (latency + bytes / ranks / bandwidth) + bytes / hostRate
+  const { latency, bandwidth, hostRate } = cluster
+  return 2 * (ranks - 1) * (groupsOf(bytes, ranks) * latency + bytes / ranks / bandwidth) + bytes / hostRate
+}
+
+/**
+ * Seconds of the exchange that a step waits for: groups become complete at equal distances during the backward pass, the last one
+ * at its end, and are exchanged one after the other.
+ */
+export function waitedSeconds(exchange: number, groups: number, backward: number): number {
+  return Math.max(exchange / groups, exchange - (backward * (groups - 1)) / groups)
 }
 
 export interface Scaling {
-  ranks: number
-  /** Seconds of a step: computing, which is not overlapped, and the exchange. */
+  /** Seconds of a step: computing, and what of the exchange is waited for. */
   step: number
   exchange: number
-  /** Images per second, and their share of what as many single ranks would do. */
-  rate: number
+  waited: number
+  /** Images per second, as a share of what as many single ranks would do; the same if nothing overlapped. */
   efficiency: number
+  withoutOverlap: number
 }
 
-/** @param secondsPerImage measured with one rank · @param images of a rank in a step */
-export function scaling(
-  secondsPerImage: number,
-  images: number,
-  bytes: number,
-  ranks: number,
-  cluster: Cluster = assumedCluster,
-): Scaling {
+/** @param computing seconds of a step measured with one rank, in one micro-batch */
+export function scaling(computing: number, bytes: number, ranks: number, cluster: Cluster = assumedCluster): Scaling {
   const exchange = exchangeSeconds(bytes, ranks, cluster)
-  const step = secondsPerImage * images + exchange
-  return { ranks, step, exchange, rate: (ranks * images) / step, efficiency: (secondsPerImage * images) / step }
+  const waited = ranks === 1 ? 0 : waitedSeconds(exchange, groupsOf(bytes, ranks), BACKWARD * computing)
+  const step = computing + waited
+  return { step, exchange, waited, efficiency: computing / step, withoutOverlap: computing / (computing + exchange) }
 }
 
 const qAndV = [[1, 1] as const, [1, 1] as const]
-const vitB = { blocks: 12, width: 768, layers: qAndV }
+const vitB = (rank: number) => gradientBytes({ blocks: BLOCKS, width: 768, layers: qAndV, rank })
 
-/** Measured steps (docs/performance.md) and the adapters that are trained in them. */
+/** The step of 8 images that docs/performance.md has, and one of the speed that faster kernels could give it. */
+const MEASURED = 0.291
+const FASTER = 0.1
 const cases = [
-  { name: 'ViT-B at 512, H100, rank 4', seconds: 0.291, images: 1, bytes: gradientBytes({ ...vitB, rank: 4 }) },
-  { name: 'ViT-B at 512, H100, rank 512', seconds: 0.291, images: 1, bytes: gradientBytes({ ...vitB, rank: 512 }) },
-  { name: 'the same, 8 images a rank', seconds: 0.291, images: 8, bytes: gradientBytes({ ...vitB, rank: 512 }) },
+  { name: 'rank 4, 291 ms', seconds: MEASURED, bytes: vitB(4) },
+  { name: 'rank 64, 291 ms', seconds: MEASURED, bytes: vitB(64) },
+  { name: 'rank 512, 291 ms', seconds: MEASURED, bytes: vitB(512) },
+  { name: 'rank 512, 100 ms', seconds: FASTER, bytes: vitB(512) },
 ]
 
-/** The table of docs/cluster.md: each cell is the time of the exchange, and the efficiency. */
+const ms = (seconds: number) => `${(1000 * seconds).toFixed(0)} ms`
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`
+const table = (head: string[], rows: string[][]) =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+
+/** The first table of docs/cluster.md: by the number of ranks. */
 export function scalingTable(ranks: readonly number[] = [8, 64, 512]): string {
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
-  const rows = cases.map(({ name, seconds, images, bytes }) => [
+  const rows = cases.map(({ name, seconds, bytes }) => [
     name,
-    megabytes(bytes),
+    `${(bytes / 1e6).toFixed(1)} MB`,
     ...ranks.map((n) => {
-      const { exchange, efficiency } = scaling(seconds, images, bytes, n)
-      return `${(1000 * exchange).toFixed(0)} ms, ${(100 * efficiency).toFixed(0)} %`
+      const { exchange, waited, efficiency, withoutOverlap } = scaling(seconds, bytes, n)
+      return `${ms(exchange)}, ${ms(waited)}; ${percent(efficiency)}, ${percent(withoutOverlap)}`
     }),
   ])
-  const head = ['step', 'gradients', ...ranks.map((n) => `${n} ranks`)]
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+  return table(['step', 'gradients', ...ranks.map((n) => `${n} ranks`)], rows)
+}
+
+/** The second one: by the network, with 64 ranks. */
+export function networkTable(gigabits: readonly number[] = [10, 25, 100, 200]): string {
+  const rows = cases.map(({ name, seconds, bytes }) => [
+    name,
+    ...gigabits.map((speed) => {
+      const { efficiency, withoutOverlap } = scaling(seconds, bytes, 64, clusterWith(speed))
+      return `${percent(efficiency)}, ${percent(withoutOverlap)}`
+    }),
+  ])
+  return table(['step', ...gigabits.map((speed) => `${speed} Gbit/s`)], rows)
 }

@@ -11,6 +11,10 @@ const THREAD_FUNNELED = 1
 
 /** Maximum bytes of an operation for each rank: counts of MPI are of 31 bits, and libraries add up those of all ranks. */
 const MAX_BYTES = 1 << 28
+/** Bytes of values that are added at once: they stay in a processor's cache. */
+const SUM_BYTES = 4 << 20
+/** The same for each rank, so that messages are worth their latency. */
+const SUM_MESSAGE = 64 << 10
 /** Milliseconds in which a rank that waits for others polls in every turn of the event loop. */
 const SPIN = 1
 /** The same once all ranks are there and numbers move: they move only while MPI is polled. */
@@ -23,11 +27,14 @@ const now = () => performance.now()
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 /** Memory whose address does not change: small typed arrays may otherwise be moved by the garbage collector. */
 const ints = (count: number) => new Int32Array(new ArrayBuffer(4 * count))
+const floats = (count: number) => new Float32Array(new ArrayBuffer(4 * count))
 
 export class MpiCommunicator implements Communicator {
   readonly cost: CommunicationCost = { waiting: 0, moving: 0, bytes: 0 }
-  /** Maximum bytes of values that `sum` exchanges at once. It does not change the sums. */
-  sumBytes = 1 << 26
+  /** Maximum bytes of values that `sum` exchanges at once, by default by the number of ranks. It does not change the sums. */
+  sumBytes: number
+  /** What `sumPart` sends, receives and returns, kept from call to call: fresh memory costs more than the additions. */
+  private scratch = { given: floats(0), taken: floats(0), sums: floats(0), result: floats(0) }
   private readonly request = new Uint8Array(new ArrayBuffer(16))
   private readonly status = new Uint8Array(new ArrayBuffer(128))
   private readonly flag = ints(1)
@@ -44,7 +51,9 @@ export class MpiCommunicator implements Communicator {
     readonly size: number,
     readonly localRank: number,
     readonly description: string,
-  ) {}
+  ) {
+    this.sumBytes = Math.max(SUM_BYTES, SUM_MESSAGE * size)
+  }
 
   /** Initialises MPI. @param localRank null: MPI is asked for it */
   static open(mpi: MpiLibrary, launcher: string, localRank: number | null): MpiCommunicator {
@@ -158,15 +167,17 @@ export class MpiCommunicator implements Communicator {
     const { call, world, byte } = this.mpi
     const slice = Math.ceil(values.length / size)
     const bytes = 4 * slice
-    const padded = () => new Float32Array(new ArrayBuffer(bytes * size))
-    const [given, taken, result] = [padded(), padded(), padded()]
+    if (this.scratch.sums.length < slice) {
+      const [whole, part] = [() => floats(slice * size), floats(slice)]
+      this.scratch = { given: whole(), taken: whole(), sums: part, result: whole() }
+    }
+    const { given, taken, sums, result } = this.scratch
     given.set(values)
     await this.operation(
       (request) => call.Ialltoall(given, bytes, byte, taken, bytes, byte, world, request),
       [given, taken],
       true,
     )
-    const sums = new Float32Array(new ArrayBuffer(bytes))
     for (let i = 0; i < slice; i++) {
       let sum = taken[i]
       for (let r = 1; r < size; r++) sum += taken[r * slice + i]
