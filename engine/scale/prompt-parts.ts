@@ -2,15 +2,21 @@
  * @file Which part of an image each prompt is decoded in. A prompt goes to the tile in which it is most central; an object that
  * does not fit into a tile is seen in a larger one, at last in the whole image.
  */
-import { type Box, type Region, regionSize, wholeRegion } from '../image/box'
+import { type Box, boxAround, type Region, regionSize, wholeRegion } from '../image/box'
 import type { Size } from '../image/size'
 import { tileRegions } from '../image/tiles'
 import { type Mask, maskBox } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import type { ImagePrompt } from '../sam/prompt-masks'
-import { type ParticleSize, statedSize } from './particle-size'
+import type { ParticleSize } from './particle-size'
 import type { ScaleSettings } from './scale-settings'
 import { chooseView, defaultBand, defaultViewLimits, type View } from './view'
+
+/**
+ * Medians of the diameter that a tile extends beyond its core. A particle twice as large still fits; larger ones are seen in larger tiles,
+ * so they need not decide for all (docs/results.md).
+ */
+const ROOM = 1.25
 
 /** Space between a box and its tile's edges, as a fraction of its longer side: an object needs surroundings. */
 const MARGIN = 0.25
@@ -27,7 +33,7 @@ export function viewForPrompts(
   prompts: number,
   { band = defaultBand, limits = defaultViewLimits }: Omit<ScaleSettings, 'diameter'>,
 ): View {
-  const bounded = size && { ...size, largest: Math.min(size.largest, statedSize(size.diameter).largest) }
+  const bounded = size && { ...size, largest: Math.min(size.largest, ROOM * size.diameter) }
   const free = prompts <= limits.tiles ? { ...limits, tiles: Infinity } : limits
   return chooseView(image, inputSize, bounded, band, free)
 }
@@ -36,6 +42,7 @@ export function viewForPrompts(
  * Decodes each prompt in its part of the image, one part after another.
  * @param maskSide side of the model's masks in logits: a mask that ends within one logit of its tile's edge may continue beyond
  * @param predictIn decodes prompts, in pixels of the image, in one part; the first mask of each is the best
+ * @param extents the box that each prompted object seems to fill, null where nothing is known: it is seen in a tile with room for it
  */
 export async function predictInParts<Found extends readonly { mask: Mask }[]>(
   image: Size,
@@ -43,6 +50,7 @@ export async function predictInParts<Found extends readonly { mask: Mask }[]>(
   view: Pick<View, 'tileSize' | 'tileHalo'>,
   maskSide: number,
   predictIn: (region: Region, prompts: ImagePrompt[]) => Promise<Found[]>,
+  extents: readonly (Box | null)[] = [],
 ): Promise<Found[]> {
   const results = new Array<Found>(prompts.length)
   let pending = prompts.map((_, i) => i)
@@ -50,7 +58,7 @@ export async function predictInParts<Found extends readonly { mask: Mask }[]>(
     const byRegion = regions.map((): number[] => [])
     const next: number[] = []
     for (const i of pending) {
-      const region = regions.length > 1 ? mostCentral(regions, prompts[i], image) : 0
+      const region = regions.length > 1 ? mostCentral(regions, extentOf(prompts[i], extents[i] ?? null), image) : 0
       ;(region < 0 ? next : byRegion[region]).push(i)
     }
     for (const [r, region] of regions.entries()) {
@@ -102,12 +110,18 @@ function clearance({ x0, y0, x1, y1 }: Box, { left, top, right, bottom }: Region
   )
 }
 
-/** The index of the region in which a prompt is furthest from the edges, -1 if none has room for it. */
-function mostCentral(regions: readonly Region[], { points, box, mask }: ImagePrompt, image: Size): number {
-  const around = mask && maskBox(mask)
-  const xs = [...points.map(({ x }) => x), ...(box ? [box[0], box[2]] : []), ...(around ? [around.x0, around.x1] : [])]
-  const ys = [...points.map(({ y }) => y), ...(box ? [box[1], box[3]] : []), ...(around ? [around.y0, around.y1] : [])]
-  const extent = { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) }
+/** The box of everything that is known of a prompted object. */
+function extentOf({ points, box, mask }: ImagePrompt, known: Box | null): Box {
+  return boxAround([
+    ...points.map(({ x, y }) => ({ x0: x, y0: y, x1: x, y1: y })),
+    ...(box ? [{ x0: box[0], y0: box[1], x1: box[2], y1: box[3] }] : []),
+    ...(mask ? [maskBox(mask)] : []),
+    ...(known ? [known] : []),
+  ])
+}
+
+/** The index of the region in which an object is furthest from the edges, -1 if none has room for it. */
+function mostCentral(regions: readonly Region[], extent: Box, image: Size): number {
   const margin = MARGIN * Math.max(extent.x1 - extent.x0, extent.y1 - extent.y0)
   let [best, most] = [-1, margin]
   regions.forEach((region, i) => {

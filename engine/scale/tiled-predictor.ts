@@ -2,17 +2,16 @@
  * @file Masks of prompts on an image that is seen in tiles (prompt-parts.ts says which): the tiles are encoded one after another,
  * each with all its prompts, and the masks are placed in the image.
  */
-import { type Region, regionSize, sameRegion, wholeRegion } from '../image/box'
+import { type Box, type Region, regionSize, sameRegion, wholeRegion } from '../image/box'
 import { cropImage, type RgbImage } from '../image/rgb-image'
-import { equivalentDiameter } from '../masks/equivalent-diameter'
-import { type Mask, maskArea } from '../masks/mask'
-import { trimMask } from '../masks/mask-algebra'
+import type { Mask } from '../masks/mask'
 import { MaskScaler } from '../masks/mask-scaler'
 import type { Predictor, TokenMask } from '../sam/predictor'
 import { decodePrompts, type ImagePrompt, isAmbiguous } from '../sam/prompt-masks'
 import { completeMasks } from './complete-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
 import { inRegion, isCut, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
+import { extentsOf, sizeOfAnswers, sizeOfBox } from './prompted-size'
 import { refineView } from './refine-view'
 import type { ScaleSettings } from './scale-settings'
 import { type View, wholeView } from './view'
@@ -78,7 +77,8 @@ export class TiledPredictor {
     }
     const { result, view } = await refineView(
       whole,
-      (part) => this.predict(image, prompts, part, options),
+      (part, before: PromptedMask[][] | null) =>
+        this.predict(image, prompts, part, options, before ? extentsOf(prompts, before) : []),
       (answers) => choose(sizeOfAnswers(prompts, answers)),
     )
     return { masks: result, view }
@@ -86,6 +86,7 @@ export class TiledPredictor {
 
   /**
    * The masks of each prompt, in a view.
+   * @param extents see predictInParts
    * @throws Error as decodePrompts · the abort reason of the signal
    */
   async predict(
@@ -93,11 +94,11 @@ export class TiledPredictor {
     prompts: readonly ImagePrompt[],
     view: Pick<View, 'tileSize' | 'tileHalo'>,
     options: PredictOptions = {},
+    extents: readonly (Box | null)[] = [],
   ): Promise<PromptedMask[][]> {
     const { maskSide } = this.predictor.model
-    return predictInParts(image, prompts, view, maskSide, (region, here) =>
-      this.predictIn(image, region, here, options),
-    )
+    const predictIn = (region: Region, here: ImagePrompt[]) => this.predictIn(image, region, here, options)
+    return predictInParts(image, prompts, view, maskSide, predictIn, extents)
   }
 
   /** The masks of prompts, seen in one part of the image: in a tile preferably those that it does not cut. */
@@ -141,39 +142,4 @@ export class TiledPredictor {
     this.predictor.setImage({ ...regionSize(region), rgb: cropImage(image, region) })
     this.current = { image, region }
   }
-}
-
-/** The diameter and length of the ellipse that fills a box. */
-function sizeOfBox([x0, y0, x1, y1]: NonNullable<ImagePrompt['box']>): { diameter: number; length: number } {
-  const [width, height] = [x1 - x0 + 1, y1 - y0 + 1]
-  return { diameter: Math.sqrt(width * height), length: Math.max(width, height) }
-}
-
-/**
- * The size of the particles that were prompted, from their masks. Where particles are too small for the model, a mask covers
- * many of them, but prompts are of different particles: none is larger than the distance to the next prompt.
- */
-function sizeOfAnswers(prompts: readonly ImagePrompt[], answers: readonly PromptedMask[][]): ParticleSize | null {
-  const centres = prompts.map(centreOf)
-  return measuredSize(
-    answers.map(([{ mask }], i) => {
-      const { box } = prompts[i]
-      if (box) return sizeOfBox(box)
-      const tight = trimMask(mask)
-      const [x, y] = centres[i]
-      const others = centres.filter((_, k) => k !== i).map(([u, v]) => Math.hypot(u - x, v - y))
-      const apart = Math.min(Infinity, ...others.filter((distance) => distance > 0))
-      return {
-        diameter: Math.min(apart, equivalentDiameter(maskArea(tight))),
-        length: Math.min(2 * apart, Math.max(tight.width, tight.height)),
-      }
-    }),
-  )
-}
-
-/** A point inside the object. */
-function centreOf({ points, box }: ImagePrompt): [number, number] {
-  if (box) return [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
-  const { x, y } = points.find(({ foreground }) => foreground) ?? points[0]
-  return [x, y]
 }

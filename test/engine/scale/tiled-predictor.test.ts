@@ -8,6 +8,7 @@ import { paintMasks } from '../../../engine/masks/mask-algebra'
 import type { Predictor } from '../../../engine/sam/predictor'
 import type { PromptBatch } from '../../../engine/sam/prompt-batch'
 import type { ImagePrompt } from '../../../engine/sam/prompt-masks'
+import { extentsOf, sizeOfAnswers } from '../../../engine/scale/prompted-size'
 import { TiledPredictor } from '../../../engine/scale/tiled-predictor'
 import { chosenMasks } from '../../support/chosen-masks'
 
@@ -193,6 +194,32 @@ test('masks that cover many prompts do not hide that particles are small', async
   const points = Array.from({ length: 25 }, (_, i) => point(100 + 9 * (i % 5), 100 + 9 * Math.floor(i / 5)))
   const { view: chosen } = await fake(12).tiled.predictAtScale(places(250, 250), points, { diameter: 'auto', band })
   assert.is(chosen.diameter, 9, 'the distance between prompts, not the 94 of the masks')
+})
+
+test('elongated particles side by side are as large as their masks, although their prompts are near each other', () => {
+  const rod = (y0: number): Mask => ({ x0: 20, y0, width: 100, height: 12, data: new Uint8Array(1200).fill(1) })
+  const prompts = [point(60, 25), point(62, 40), point(64, 55)]
+  const answers = [rod(20), rod(35), rod(50)].map((mask) => [{ mask }])
+  const size = sizeOfAnswers(prompts, answers)!
+  assert.is(Math.round(size.diameter), Math.round(Math.sqrt((4 * 1200) / Math.PI)))
+  assert.is(size.largest, 100)
+  assert.equal(extentsOf(prompts, answers)[1], { x0: 20, y0: 35, x1: 119, y1: 46 })
+  // the middle mask covers the first particle's prompt too: it ends before it
+  answers[1] = [{ mask: { x0: 20, y0: 20, width: 100, height: 27, data: new Uint8Array(2700).fill(1) } }]
+  assert.is(extentsOf(prompts, answers)[1]!.x1, 62 + Math.hypot(2, 15))
+})
+
+test('an object that is known to be larger than a tile is not asked for there', async () => {
+  const { tiled, seen } = fake(3)
+  const image = places(250, 250)
+  await tiled.predict(image, [point(125, 125)], view, {}, [{ x0: 80, y0: 100, x1: 170, y1: 150 }])
+  assert.equal(
+    seen.map(({ region }) => regionSize(region).width),
+    [250],
+  )
+  seen.length = 0
+  await tiled.predict(image, [point(125, 125)], view, {}, [null])
+  assert.is(regionSize(seen[0].region).width, 64)
 })
 
 test('one prompt, none, and masks without a pixel', async () => {
