@@ -3,12 +3,11 @@
  * docs/architecture.md says how the parts fit together, docs/generator.md has an example of the mask generator.
  */
 
-// the device, and engines that plan memory without computing
+// the device, and its errors
 export { Engine, type EngineOptions } from './device/engine'
 export { findMatrixUnits, MATRIX_FEATURES, type MatrixUnits } from './device/matrix-units'
 export { DeviceLostError, GpuError, GpuOutOfMemoryError } from './device/gpu-errors'
 export { NonFiniteError } from './device/non-finite-error'
-export { planningDevice, planningEngine } from './device/planning-device'
 export { DEFAULT_PRECISION, type Precision, PRECISIONS } from './device/precision'
 export { type StorageType, Tensor } from './device/tensor'
 
@@ -25,9 +24,8 @@ export { type Prediction, Predictor, type PredictorOptions } from './sam/predict
 export type { PromptBatch } from './sam/prompt-batch'
 export { promptLabel } from './sam/prompt-labels'
 export { PromptHead } from './sam/prompt-head'
-export { PromptMapReader } from './sam/prompt-map-reader'
 export type { PromptMaps } from './sam/prompt-maps'
-export { type Recomputation, recomputeNothing } from './sam/recomputation'
+export type { Recomputation } from './sam/recomputation'
 
 // images: sizes, boxes, and the way from an image to the model's input and back
 export type { Box, Point, Region } from './image/box'
@@ -41,15 +39,15 @@ export { labelTargets } from './image/training-targets'
 // masks
 export { dropIslands, fillHoles } from './masks/holes-islands'
 export { labelMap } from './masks/paint-label-map'
-export { emptyMask, type Mask } from './masks/mask'
+export type { Mask } from './masks/mask'
 export { type CompressedRle, decodeMask, decodeRle, encodeMask, encodeRle, type Rle } from './masks/rle'
 
 // prompted masks, and the scale at which a model sees an image
-export { type ImagePrompt, slotsFor } from './sam/prompt-masks'
+export type { ImagePrompt } from './sam/prompt-masks'
 export type { ParticleSize } from './scale/particle-size'
 export type { ScaleSettings } from './scale/scale-settings'
-export { type PromptedMask, TiledPredictor } from './scale/tiled-predictor'
-export { bandOfQuantiles, chooseView, type DiameterBand, defaultBand, type View } from './scale/view'
+export type { PromptedMask } from './scale/tiled-predictor'
+export { type DiameterBand, defaultBand, type View } from './scale/view'
 
 // masks of prompts on images in any form: what an interactive page or a service needs
 export { type BufferImage, type ImageSource, readPixels, type RgbaImage } from './segment/image-source'
@@ -128,7 +126,6 @@ export type { HeadTensor } from './sam/prompt-head'
 
 // single training steps
 export { defaultOptimizer, type OptimizerConfig } from './train/adam'
-export { countFrozenParts } from './train/frozen-parts'
 export { ParameterSet, type ParameterSpec, type ParameterState } from './train/parameters'
 export { promptHeadSpecs } from './train/prompt-head-parameters'
 export { type PromptKind, type PromptOptions, type Prompts, promptSlots, samplePrompts } from './train/sample-prompts'

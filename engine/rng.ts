@@ -38,6 +38,10 @@ function ln(x: number): number {
 /**
  * Seeded pseudo-random numbers, xoshiro128** (Blackman and Vigna): the same bits on every machine and in every JavaScript
  * engine. A checkpoint stores the state, so that a resumed run continues with the same numbers.
+ * @example
+ * const rng = new Rng(42)
+ * const die = 1 + rng.int(6)
+ * const same = Rng.from(rng.state()) // continues with the same numbers
  */
 export class Rng {
   private a = 0

@@ -32,6 +32,7 @@ export {
   type PixelSize,
   readMicrograph,
 } from './images/micrograph'
+export { toRGB8 } from './images/rgb8'
 export { readLabels } from './images/read-labels'
 export { type Dataset, type DatasetItem, type DatasetOptions, loadItem, openDataset } from './dataset/dataset'
 export type { Sample } from '../engine/image/sample'

@@ -13,7 +13,11 @@ export interface MatrixUnits {
 }
 
 /** The features that kernels for matrix units enable in their WGSL. A device must have all of them. */
-export const MATRIX_FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as const
+export const MATRIX_FEATURES = [
+  'shader-f16',
+  'subgroups',
+  'chromium-experimental-subgroup-matrix',
+] as readonly string[] as readonly GPUFeatureName[]
 
 /** One of `GPUAdapterInfo.subgroupMatrixConfigs`. Dawn's objects have accessors only: each field is to be read by name. */
 interface SubgroupMatrixConfig {
@@ -31,6 +35,10 @@ const SHAPE = { m: 16, n: 16, k: 16, subgroupSize: 32 } as const
  * The matrix units of a device or an adapter that the kernels can use. Null if a feature is missing, if the units have no
  * products of f16 with f32 sums of the kernels' shape, or if subgroups
  * may have another size than the kernels'.
+ * @example
+ * const matrixUnits = findMatrixUnits(adapter.features, adapter.info)
+ * const device = await adapter.requestDevice({ requiredFeatures: matrixUnits ? [...MATRIX_FEATURES] : [] })
+ * const engine = new Engine(device, { matrixUnits })
  */
 export function findMatrixUnits(
   features: Pick<GPUSupportedFeatures, 'has'>,

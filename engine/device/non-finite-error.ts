@@ -1,6 +1,15 @@
 /** @file Numbers that are NaN or infinite where a host hands them to the engine. */
 
-/** Something that should be numbers has NaN or infinity in it. The message says what, and is for people. */
+/**
+ * Something that should be numbers has NaN or infinity in it. The message says what, and is for people.
+ * @example
+ * try {
+ *   await segmenter.segment(image, { points: [{ x: 120, y: 80 }] })
+ * } catch (error) {
+ *   if (!(error instanceof NonFiniteError)) throw error
+ *   showNote(error.message) // which tensor has NaN in it
+ * }
+ */
 export class NonFiniteError extends Error {
   override name = 'NonFiniteError'
 }

@@ -38,6 +38,10 @@ export function sizeOf(shape: readonly number[]): number {
 
 /**
  * A row-major f32 tensor on the GPU: its shape, and where its elements are. Made by `Engine.persistent` and by operations of a Graph.
+ * @example
+ * const tensor = engine.persistent('input', 'numbers', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6))
+ * const values = await engine.read(tensor)
+ * engine.release(tensor)
  */
 export class Tensor {
   readonly size: number

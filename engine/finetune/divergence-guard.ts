@@ -4,7 +4,16 @@ import type { StepReport } from '../train/training-step'
 /** A run ends after this many consecutive updates were skipped because something was not finite. */
 const MAX_SKIPPED = 5
 
-/** A training whose numbers are no longer finite. The message says which, and at which step. */
+/**
+ * A training whose numbers are no longer finite. The message says which, and at which step.
+ * @example
+ * try {
+ *   await train(model, samples, { optimizer: { learningRate: 0.1 } })
+ * } catch (error) {
+ *   if (!(error instanceof DivergedError)) throw error
+ *   showNote(error.message)
+ * }
+ */
 export class DivergedError extends Error {
   override name = 'DivergedError'
 }

@@ -55,7 +55,16 @@ export interface RunPlan {
   budget: number | null
 }
 
-/** No plan fits the budget, or the adapter cannot run the step at all. */
+/**
+ * No plan fits the budget, or the adapter cannot run the step at all.
+ * @example
+ * try {
+ *   await planTraining({ architecture, memory: 2 ** 30 })
+ * } catch (error) {
+ *   if (!(error instanceof NothingFitsError)) throw error
+ *   showNote(`a training needs at least ${error.smallest?.total} bytes`)
+ * }
+ */
 export class NothingFitsError extends SettingError {
   override name = 'NothingFitsError'
 

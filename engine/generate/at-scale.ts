@@ -22,6 +22,9 @@ const ESTIMATE = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
  * be estimated, it is the median of the masks found on the whole image, which are also the result if their size is right. An
  * option of the generator that cuts the image (tileSize, cropNLayers) takes the place of all this.
  * @throws as MaskGenerator.candidates
+ * @example
+ * const generator = await MaskGenerator.create(model)
+ * const { set, view } = await candidatesAtScale(generator, rgbImage, { diameter: 24 })
  */
 export async function candidatesAtScale(
   generator: MaskGenerator,

@@ -52,6 +52,10 @@ export interface Filtered {
  * Applies the filters one after the other. The worse of two candidates is the one with the lower predicted IoU, the later
  * in the list if they are equal; one without scores is worse than any that has them. Candidates need not be sorted.
  * @throws Error if an overlap does not name two candidates of the set
+ * @example
+ * const { set } = await generate(model, image)
+ * const { kept, removed } = filterCandidates(set, { ...defaultGeneratorOptions, predIouThresh: 0.95 })
+ * const masks = kept.map((i) => set.candidates[i].mask)
  */
 export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: FilterOptions): Filtered {
   const { candidates, size } = set

@@ -12,7 +12,14 @@ import type { View } from '../scale/view'
 
 export type { GenerateHooks, NextImage } from './region-runner'
 
-/** The automatic mask generator, recorded once for many images. `generate` is the same as one call. */
+/**
+ * The automatic mask generator, recorded once for many images. `generate` is the same as one call.
+ * @example
+ * const generator = await MaskGenerator.create(model, { pointsPerSide: 16 })
+ * const set = await generator.candidates(rgbImage, { signal })
+ * const masks = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i].mask)
+ * generator.destroy()
+ */
 export class MaskGenerator {
   private busy = false
 

@@ -21,6 +21,9 @@ export interface RethresholdOptions {
  * The same candidates at other thresholds: recomputes masks, areas, boxes, stability and overlaps, in milliseconds per mask.
  * Candidates without logits are not changed; those that lose all their pixels are left out. Duplicates are not removed again.
  * @throws Error if the thresholds are invalid or need logits that were not kept
+ * @example
+ * const { set } = await generate(model, image)
+ * const tighter = await rethreshold(set, { maskThreshold: 0.5, stabilityScoreOffset: 1 })
  */
 export async function rethreshold(set: CandidateSet, options: RethresholdOptions): Promise<CandidateSet> {
   const { maskThreshold, stabilityScoreOffset, fillHoles = 0, dropIslands = 0 } = options

@@ -43,6 +43,12 @@ export interface MemoryOptions {
 
 /**
  * Records operations and, for training, their backward pass: reverse-mode automatic differentiation. `compile` makes a Program of it.
+ * @example
+ * const g = new Graph(engine, false)
+ * const pixels = g.input('pixels', [1, model.inputSize, model.inputSize, 3])
+ * const sizes = g.input('sizes', [1, 2])
+ * const embedding = g.keep(model.encode(g, pixels, sizes))
+ * const program = await g.compile()
  */
 export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []

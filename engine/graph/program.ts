@@ -20,7 +20,16 @@ export interface Mark {
   then: () => void
 }
 
-/** A recorded graph with its memory: it is run any number of times on the same buffers, and a run allocates nothing. */
+/**
+ * A recorded graph with its memory: it is run any number of times on the same buffers, and a run allocates nothing.
+ * @example
+ * const { data, valid } = toModelInput(rgb, width, height, model.inputSize)
+ * program.write(pixels, data)
+ * program.write(sizes, Uint32Array.of(valid.height, valid.width))
+ * program.run()
+ * const values = await program.read(embedding)
+ * program.destroy()
+ */
 export class Program implements TimedDispatches {
   private constructor(
     private readonly engine: Engine,

@@ -5,6 +5,8 @@ import type { Size } from './size'
 /**
  * The size of an image after its longest side is resized to `size`, rounded as the reference implementation rounds.
  * @throws Error if a length is not a positive integer
+ * @example
+ * resizeLongest(4096, 3072, 1024) // { width: 1024, height: 768 }
  */
 export function resizeLongest(width: number, height: number, size: number): Size {
   for (const [name, value] of Object.entries({ width, height, size }))
@@ -27,6 +29,8 @@ export interface ModelInput {
  * The model's input square of an 8-bit RGB image (height, width, 3): resized as in the reference (Pillow's antialiased
  * bilinear filter on bytes), not yet normalised.
  * @throws Error if the data does not fit the size
+ * @example
+ * const { data, valid } = toModelInput(rgb, width, height, 1024) // `valid`: the part that is image
  */
 export function toModelInput(rgb8: Uint8Array, width: number, height: number, size: number): ModelInput {
   const { data, valid } = toModelBytes(rgb8, width, height, size)
@@ -50,13 +54,21 @@ export function toModelBytes(
   return { data, valid }
 }
 
-/** Maps a point of the original image, in pixels, to input pixels. (The prompt encoder adds the half-pixel offset.) */
+/**
+ * Maps a point of the original image, in pixels, to input pixels. (The prompt encoder adds the half-pixel offset.)
+ * @example
+ * scalePoint([120, 80], { width: 2048, height: 1536 }, 1024) // [60, 40]
+ */
 export function scalePoint([x, y]: readonly [number, number], original: Size, size: number): [number, number] {
   const valid = resizeLongest(original.width, original.height, size)
   return [x * (valid.width / original.width), y * (valid.height / original.height)]
 }
 
-/** Maps the corners [x0, y0, x1, y1] of a box prompt from the original image to input pixels. */
+/**
+ * Maps the corners [x0, y0, x1, y1] of a box prompt from the original image to input pixels.
+ * @example
+ * scaleBox([100, 50, 300, 200], { width: 2048, height: 1536 }, 1024) // [50, 25, 150, 100]
+ */
 export function scaleBox(
   [x0, y0, x1, y1]: readonly [number, number, number, number],
   original: Size,
@@ -69,6 +81,12 @@ export function scaleBox(
  * Upscales mask logits (low.height, low.width) of the input square to logits (height, width) of the original image:
  * bilinear to the input size, cropped to the part that is image, bilinear to the original size.
  * @throws Error if the data does not fit `low`
+ * @example
+ * const { logits } = await predictor.predict(promptBatch) // four masks, of which this is the first
+ * const low = { width: model.maskSide, height: model.maskSide }
+ * const { valid } = toModelInput(rgb, width, height, model.inputSize)
+ * const full = upscaleLogits(logits.subarray(0, low.width * low.height), low, model.inputSize, valid, { width, height })
+ * const inside = Uint8Array.from(full, (logit) => (logit > 0 ? 1 : 0))
  */
 export function upscaleLogits(
   lowRes: Float32Array,

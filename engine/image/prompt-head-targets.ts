@@ -31,6 +31,8 @@ const PLATEAU = 0.95
  *   touching instances are separated by low values. The edge of the image is a boundary.
  *
  * @param size side of the model's input square, a multiple of 4
+ * @example
+ * const targets = promptHeadTargets(labels, 1024) // 256 * 256 cells, three numbers each
  */
 export function promptHeadTargets(labels: LabelMap, size: number): Float32Array {
   const side = size / CELL

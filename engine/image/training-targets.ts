@@ -10,6 +10,8 @@ import { resizeLongest } from './model-input'
  * @param lowRes side of the grid
  * @returns (ids, lowRes, lowRes)
  * @throws Error if an id is 0, the background
+ * @example
+ * const targets = labelTargets(labels, [1, 7], 1024, 256) // the particles 1 and 7: (2, 256, 256)
  */
 export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
   const plane = lowRes * lowRes

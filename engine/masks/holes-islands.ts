@@ -7,6 +7,8 @@ import type { Size } from '../image/size'
 /**
  * Fills components of the background of fewer than `area` pixels. The image's border has no special role: a small corner
  * that the mask cuts off is filled too. Returns the same object if nothing changes.
+ * @example
+ * const filled = fillHoles(mask, { width, height }, 20)
  */
 export function fillHoles(mask: Mask, size: Size, area: number): Mask {
   if (!(area > 0) || !mask.data.length) return mask
@@ -62,6 +64,8 @@ function beyondAreas(
  * Drops components of the mask of fewer than `area` pixels, but keeps the largest if all are. Returns the same object if no
  * component is that small. A mask that is one small component is returned as another object, because the reference counts it
  * as changed.
+ * @example
+ * const clean = dropIslands(mask, 20)
  */
 export function dropIslands(mask: Mask, area: number): Mask {
   if (!(area > 0) || !mask.data.length) return mask

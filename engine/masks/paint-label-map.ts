@@ -7,6 +7,8 @@ import type { Size } from '../image/size'
  * The label map of masks: label i + 1 is masks[i]. A pixel in several masks gets the label of the smallest one: a particle on
  * top of another one or in a cluster stays whole, and no mask disappears below a larger one. Of equal areas, the earlier wins.
  * @throws Error if there are more masks than labels, or if one leaves the image
+ * @example
+ * const { data } = labelMap(masks, { width, height }) // 0, and 1 for the first mask, 2 for the second, …
  */
 export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
   const { width, height } = size

@@ -19,6 +19,8 @@ export interface CompressedRle extends Rle {
 /**
  * Encodes the pixels of a (height, width) plane whose value is `id`, compressed.
  * @param box contains all of them; the whole plane by default
+ * @example
+ * const segmentation = encodeRle(labels.data, labels.width, labels.height, 7) // the particle with label 7
  */
 export function encodeRle(
   data: ArrayLike<number>,
@@ -95,7 +97,11 @@ export function eachRun(rle: Rle, span: (start: number, length: number) => void)
   if (at !== pixels) throw new Error(`the run lengths sum to ${at}, not to the ${pixels} pixels of the image`)
 }
 
-/** Decodes to a (height, width) plane of 0 and 1. @throws as eachRun */
+/**
+ * Decodes to a (height, width) plane of 0 and 1. @throws as eachRun
+ * @example
+ * decodeRle({ size: [2, 3], counts: [1, 2, 3] }) // 0 1 0, 1 0 0: counts go down the columns, background first
+ */
 export function decodeRle(rle: Rle): Uint8Array {
   const [height, width] = rle.size
   const mask = new Uint8Array(width * height)
@@ -121,7 +127,11 @@ export function maskCounts({ x0, y0, width, height, data }: Mask, size: Size): n
   return counts
 }
 
-/** Encodes a mask of an image of `size`. */
+/**
+ * Encodes a mask of an image of `size`.
+ * @example
+ * const annotation = { id: 1, segmentation: encodeMask(mask, { width, height }) } // as COCO has it
+ */
 export function encodeMask(mask: Mask, size: Size): CompressedRle {
   return { size: [size.height, size.width], counts: compressCounts(maskCounts(mask, size)) }
 }
@@ -142,7 +152,11 @@ export function placementOf(rle: Rle): Placement | null {
   return x1 < 0 ? null : { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }
 }
 
-/** Decodes to a mask that is stored for its bounding box. @throws as eachRun */
+/**
+ * Decodes to a mask that is stored for its bounding box. @throws as eachRun
+ * @example
+ * const mask = decodeMask(encodeMask(masks[0], { width, height }))
+ */
 export function decodeMask(rle: Rle): Mask {
   const [height] = rle.size
   const place = placementOf(rle)

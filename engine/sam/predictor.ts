@@ -34,6 +34,13 @@ const DISPATCHES_A_PART = 8
 /**
  * The recorded model for prompts on images: images are encoded by `setImages`, then prompted any number of times. `Segmenter` is simpler to
  * use.
+ * @example
+ * const predictor = await Predictor.create(model, { prompts: 1, slots: 2 })
+ * predictor.setImage(rgbImage)
+ * const [x, y] = scalePoint([120, 80], rgbImage, model.inputSize)
+ * const labels = Int32Array.of(promptLabel.foreground, promptLabel.padding)
+ * const { logits, iou } = await predictor.predict({ coords: Float32Array.of(x, y, 0, 0), labels })
+ * predictor.destroy()
  */
 export class Predictor {
   /** Passes of calls of `predict` that are not submitted yet. */

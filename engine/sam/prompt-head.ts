@@ -104,7 +104,12 @@ export function fromHeadLayout({ name, shape, data }: HeadTensor): HeadTensor {
   return { name, shape: torch, data: convert(data, torch as [number, number, number, number]) }
 }
 
-/** A prompt head on the GPU. It belongs to an adapter, and is attached with it. */
+/**
+ * A prompt head on the GPU. It belongs to an adapter, and is attached with it.
+ * @example
+ * const head = await PromptHead.load(engine, weights) // tensors prompt_head.*
+ * model.promptHead = head // generate then takes its prompts from it
+ */
 export class PromptHead {
   private readonly norms: Norm[]
   private readonly weights: Record<'conv1' | 'upscale1' | 'upscale2' | 'conv2' | 'bias', Tensor>

@@ -52,6 +52,12 @@ export interface LoadOptions {
 
 /**
  * A SAM on the GPU. Its weights are frozen; adapters and a prompt head are attached to it. `load` reads it, `release` frees its memory.
+ * @example
+ * const { weights, architecture, close } = await openWeights('https://example.org/model.safetensors')
+ * const model = await SamModel.load(engine, weights, architecture, { inputSize: 512 })
+ * await close()
+ * const { masks } = await generate(model, image)
+ * model.release()
  */
 export class SamModel {
   /** The parts of the image encoder, in order. */

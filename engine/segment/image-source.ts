@@ -36,7 +36,11 @@ const TEXTURE_FORMATS: Partial<Record<GPUTextureFormat, readonly [number, number
 /** WebGPU copies rows of textures to multiples of this many bytes. */
 const ROW_BYTES = 256
 
-/** The pixels of an image as RGB bytes. @throws SettingError if its form is unknown or its data do not fit its size */
+/**
+ * The pixels of an image as RGB bytes. @throws SettingError if its form is unknown or its data do not fit its size
+ * @example
+ * const { width, height, rgb } = await readPixels(engine, canvas)
+ */
 export async function readPixels(engine: Engine, source: ImageSource): Promise<RgbImage> {
   if (typeof source !== 'object' || source === null) throw unknownForm()
   if (ArrayBuffer.isView(source) || 'byteLength' in source || 'arrayBuffer' in source)

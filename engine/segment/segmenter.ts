@@ -34,7 +34,15 @@ export interface SegmentOptions {
   scale?: ScaleSettings
 }
 
-/** A call with `latest` that a later call has made unnecessary. */
+/**
+ * A call with `latest` that a later call has made unnecessary.
+ * @example
+ * canvas.onpointermove = async ({ offsetX: x, offsetY: y }) => {
+ *   const answer = segmenter.segment(image, { points: [{ x, y }] }, { latest: true })
+ *   const masks = await answer.catch((error) => (error instanceof SupersededError ? null : Promise.reject(error)))
+ *   if (masks) draw(masks[0].mask)
+ * }
+ */
 export class SupersededError extends Error {
   override name = 'SupersededError'
 }

@@ -13,7 +13,11 @@ import type { ParameterSpec } from './parameters'
 
 const nameOf = (path: string) => `${path}.delta`
 
-/** One parameter a layer: `PATH.delta` (sum of the parts' rows, in), the parts one below the other, zero at first. */
+/**
+ * One parameter a layer: `PATH.delta` (sum of the parts' rows, in), the parts one below the other, zero at first.
+ * @example
+ * const parameters = new ParameterSet(engine, fullSpecs(loraLayers(model, defaultLora)))
+ */
 export const fullSpecs = (layers: readonly AdaptedLayer[]): ParameterSpec[] =>
   layers.map(({ path, linear, parts }) => {
     const rows = parts.reduce((sum, { start, end }) => sum + end - start, 0)
@@ -40,6 +44,11 @@ export interface FullTuning {
  * gradients of these weights to the differences.
  * @param get the differences, by the names and in the shapes of `fullSpecs`
  * @throws Error if a layer has an adapter already
+ * @example
+ * const layers = loraLayers(model, { ...defaultLora, targets: ['decoder.q'] })
+ * const parameters = new ParameterSet(engine, fullSpecs(layers))
+ * const { record } = await attachFull(engine, layers, (name) => parameters.get(name))
+ * const step = await TrainingStep.create(model, parameters, config, record)
  */
 export async function attachFull(
   engine: Engine,
@@ -84,6 +93,10 @@ export async function attachFull(
  * Attaches differences that do not train, for inference. The base weights are read back and summed on the host.
  * @param differenceOf the difference (end - start, in) of a part, by its name
  * @throws Error if a layer has an adapter already, or its weight is stored as f16
+ * @example
+ * const layers = loraLayers(model, { ...defaultLora, targets: ['decoder.q'] })
+ * const attached = await attachDifferences(engine, layers, differenceOf)
+ * attached.release()
  */
 export async function attachDifferences(
   engine: Engine,

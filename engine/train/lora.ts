@@ -69,6 +69,8 @@ const DECODER = /^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/
 /**
  * The layers that a configuration adapts, in the checkpoint's order.
  * @throws Error if a setting is out of range, a target or block is unknown, or no layer is adapted
+ * @example
+ * const layers = loraLayers(model, { ...defaultLora, rank: 16, targets: ['q', 'v'] })
  */
 export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig): AdaptedLayer[] {
   if (!Number.isInteger(config.rank) || config.rank < 1)
@@ -114,6 +116,8 @@ export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig)
  * Two parameters a layer: `PATH.lora_A` (parts·rank, in), the A of its parts one below the other, and `PATH.lora_B`
  * (sum of the parts' rows, rank). A starts uniform in ±1/sqrt(in) (torch's kaiming_uniform_ with a = sqrt 5, as in
  * PEFT), or zero if `rng` is null; B starts at zero.
+ * @example
+ * const specs = loraSpecs(loraLayers(model, defaultLora), defaultLora.rank, new Rng(1))
  */
 export function loraSpecs(layers: readonly AdaptedLayer[], rank: number, rng: Rng | null): ParameterSpec[] {
   return layers.flatMap(({ path, linear, parts }) => {
@@ -134,6 +138,11 @@ export function loraSpecs(layers: readonly AdaptedLayer[], rank: number, rng: Rn
  * @param get the matrices, by the names and in the shapes of `loraSpecs`
  * @param free frees them when the adapter is released
  * @throws Error if a layer has an adapter already
+ * @example
+ * const layers = loraLayers(model, defaultLora)
+ * const parameters = new ParameterSet(engine, loraSpecs(layers, defaultLora.rank, new Rng(1)))
+ * const attached = attachLora(layers, defaultLora, (name) => parameters.get(name))
+ * attached.detach()
  */
 export function attachLora(
   layers: readonly AdaptedLayer[],
@@ -154,6 +163,10 @@ export function attachLora(
  * Adds s·B·A to the weights and detaches the adapter, so that the model runs the base model's own dispatches. Returns a
  * function that restores the weights bit for bit and attaches the adapter again.
  * @throws Error if the adapter is not LoRA's, is not attached, or the weights are stored as f16
+ * @example
+ * const { adapter, head } = await train(model, samples)
+ * const unmerge = await mergeLora(engine, await attachAdapter(model, adapter, head))
+ * await unmerge() // the base weights again, with the adapter beside them
  */
 export async function mergeLora(engine: Engine, adapter: AttachedAdapter): Promise<() => Promise<void>> {
   const g = new Graph(engine)

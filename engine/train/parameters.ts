@@ -61,7 +61,13 @@ export interface GradientRange {
 /** Parameters start at multiples of this many elements: 256 bytes, an offset that every GPU adapter can bind. */
 const ALIGN = 64
 
-/** Trained parameters on the GPU, with gradients and the moments of Adam. */
+/**
+ * Trained parameters on the GPU, with gradients and the moments of Adam.
+ * @example
+ * const parameters = new ParameterSet(engine, [{ name: 'scale', shape: [2], init: Float32Array.of(1, 1) }])
+ * const [{ name, values }] = await parameters.download()
+ * parameters.release()
+ */
 export class ParameterSet {
   readonly chunks: ParameterChunk[]
   private readonly places = new Map<string, Place>()

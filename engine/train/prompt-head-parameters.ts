@@ -7,6 +7,9 @@ import type { ParameterSpec } from './parameters'
 /**
  * The values of the model's own prompt head, if it has one, else those of a new one: random, or zero if `rng` is null. The
  * parameters are to be used by `new PromptHead((name) => parameters.get(name))`.
+ * @example
+ * const parameters = new ParameterSet(engine, await promptHeadSpecs(model, new Rng(1)))
+ * model.promptHead = new PromptHead((name) => parameters.get(name))
  */
 export async function promptHeadSpecs(
   { engine, promptHead, architecture }: Pick<SamModel, 'engine' | 'promptHead' | 'architecture'>,

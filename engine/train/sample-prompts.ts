@@ -56,6 +56,8 @@ const kinds: PromptKind[] = ['point', 'box', 'both']
 /**
  * Entries of a prompt: 3 if the mix has prompts of both kinds, else 2. The same for all prompts, so that a step is
  * recorded once.
+ * @example
+ * promptSlots({ point: 1, box: 1, both: 0 }) // 2: a point with padding, or two corners
  */
 export const promptSlots = (mix: Record<PromptKind, number> = defaultMix): number => (mix.both > 0 ? 3 : 2)
 
@@ -90,6 +92,9 @@ function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, num
  * without replacement until all have been prompted, then again. If all are smaller than `minArea`, only the largest is
  * prompted. The same `rng` state gives the same prompts.
  * @throws Error if there is no instance, or the mix has a negative share or only zeros
+ * @example
+ * const disc = { id: 1, area: 314, x0: 15, y0: 8, x1: 34, y1: 27 }
+ * const { coords, labels: kinds } = samplePrompts(labels, [disc], new Rng(1), { count: 8, size: model.inputSize })
  */
 export function samplePrompts(
   labels: LabelMap,

@@ -63,7 +63,16 @@ const LOSSES = ['loss', ...LOSS_TERMS] as const
 /** Elements between two losses: each has its own binding, which must start at a multiple of 256 bytes. */
 const LOSS_STRIDE = 64
 
-/** One step of Adam on micro-batches, recorded once and replayed. `train` is the loop around it. */
+/**
+ * One step of Adam on micro-batches, recorded once and replayed. `train` is the loop around it.
+ * @example
+ * const loss = { dice: 1, bce: 1, iou: 0.05 }
+ * const settings = { microBatch: 1, prompts: 8, slots: 2, loss, optimizer: defaultOptimizer }
+ * const step = await TrainingStep.create(model, parameters, settings)
+ * step.run([batch], 1e-4)
+ * const report = await step.report()
+ * step.destroy()
+ */
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
   step = 0

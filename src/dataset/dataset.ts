@@ -98,6 +98,9 @@ export async function listPairs(
  * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations.
  * Every pair is read once, so that bad pairs are reported before training starts.
  * @throws UserError listing every bad pair with its reason, unless bad pairs are skipped; or if no pair is left
+ * @example
+ * const { items, bad } = await openDataset('data', { onBad: 'skip' })
+ * for (const { id, instances } of items) console.log(id, instances)
  */
 export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
   const { onBad = 'refuse', minPixels = MIN_INSTANCE_AREA, onProgress } = options
@@ -232,7 +235,12 @@ export function checkPair(
   return found
 }
 
-/** Reads an item's pixels. @throws UserError if its files have changed size since the dataset was opened */
+/**
+ * Reads an item's pixels. @throws UserError if its files have changed size since the dataset was opened
+ * @example
+ * const { items } = await openDataset('data')
+ * const { width, height, rgb, labels } = await loadItem(items[0])
+ */
 export async function loadItem(item: DatasetItem): Promise<Sample> {
   const image = await readImage(item.imagePath)
   const { map: labels } = await readLabelSource(item.labels, image)

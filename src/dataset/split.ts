@@ -35,6 +35,9 @@ export interface SplitOptions {
  * the part that lacks the most images. With three or more groups no part is empty. The order of the items does not matter.
  * @returns ids of the items of each part, sorted
  * @throws UserError if the shares are invalid
+ * @example
+ * const { items } = await openDataset('data')
+ * const { train: ids, val, test } = makeSplit(items, { seed: 1, shares: [0.7, 0.2, 0.1] })
  */
 export function makeSplit(items: readonly Grouped[], { seed, shares = defaultShares }: SplitOptions): Parts {
   const total = shares.reduce((a, b) => a + b, 0)

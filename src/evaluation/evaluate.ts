@@ -69,6 +69,12 @@ export interface TalliedMode {
 /**
  * Tallies a segmenter's masks in each prompt mode, in the order of `prompts`. Returns null if it was stopped. The same
  * segmenter, items and seed give the same result, apart from the times.
+ * @example
+ * const { items } = await openDataset('data')
+ * const segmenter = await openModelSegmenter(model, { prompts: ['point', 'auto'] })
+ * const tallies = await evaluate({ segmenter, items, prompts: ['point', 'auto'] })
+ * for (const tally of tallies ?? []) console.log(tally.prompt, summariseTallies(tally))
+ * segmenter.close()
  */
 export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] | null> {
   const {

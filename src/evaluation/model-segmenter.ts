@@ -31,7 +31,12 @@ export interface ModelSegmenterOptions {
   signal?: AbortSignal
 }
 
-/** Records the model with the adapter that is attached now. Closing it frees what was recorded, not the model. */
+/**
+ * Records the model with the adapter that is attached now. Closing it frees what was recorded, not the model.
+ * @example
+ * const segmenter = await openModelSegmenter(model, { prompts: ['box'] })
+ * segmenter.close()
+ */
 export async function openModelSegmenter(
   model: SamModel,
   { prompts, generator: settings, scaleOf, signal }: ModelSegmenterOptions,

@@ -68,7 +68,12 @@ export interface ScoredEvaluation extends EvaluationScores {
   reliability: Reliability | null
 }
 
-/** The scores of a model in one prompt mode, without intervals. */
+/**
+ * The scores of a model in one prompt mode, without intervals.
+ * @example
+ * const [tally] = (await evaluate({ segmenter: await openModelSegmenter(model, { prompts: ['point'] }), items, prompts: ['point'] })) ?? []
+ * const scores = summariseTallies(tally)
+ */
 export function summariseTallies({ prompt, images }: Omit<TalliedMode, 'seconds'>): EvaluationScores {
   const count = (of: (tally: ImageTally) => number) => images.reduce((sum, tally) => sum + of(tally), 0)
   return {

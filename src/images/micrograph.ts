@@ -45,6 +45,10 @@ export interface Micrograph {
  * and ImageJ, from Gatan's DM3 and DM4 and from EMD, or from the text file that JEOL, Hitachi, TESCAN and Thermo Fisher write beside the
  * image; it is never guessed.
  * @throws UserError naming the file, as readImage does, or if no row would be left
+ * @example
+ * const { image, pixelSize } = await readMicrograph('particles.tif')
+ * const { masks } = await generate(model, { width: image.width, height: image.height, rgb: toRGB8(image) })
+ * const nanometres = pixelSize && masks.map(({ area }) => 2e9 * Math.sqrt(area / Math.PI) * pixelSize.metres)
  */
 export function readMicrograph(path: string, options: MicrographOptions = {}): Promise<Micrograph> {
   const { page = 0, crop = 'auto' } = options

@@ -25,6 +25,8 @@ type Stored = Image
  * palette of a PNG or BMP is that of a gray image).
  * @throws UserError naming the file: unreadable, coloured, lossy, interpolated, of several pages or channels, or with values that are
  * not labels
+ * @example
+ * const { width, height, data } = await readLabels('data/masks/particles.png')
  */
 export async function readLabels(path: string): Promise<LabelMap> {
   const refuse = (reason: string): never => {

@@ -10,6 +10,9 @@ const MAX_SAMPLED = 2 ** 20
  * An image as 8-bit RGB (height, width, 3). 8-bit values stay as they are, gray is repeated. 16-bit and float values are
  * stretched linearly so that their 0.1 and 99.9 percentiles (of all channels together) become 0 and 255. A constant image
  * becomes black, and so do values that are not finite or mark pixels without data.
+ * @example
+ * const { image } = await readMicrograph('particles.tif')
+ * const pixels = { width: image.width, height: image.height, rgb: toRGB8(image) }
  */
 export function toRGB8(image: Image): Uint8Array {
   const bytes = image.depth === 8 ? (image.data as Uint8Array) : stretch(image)

@@ -25,7 +25,12 @@ export interface MeasureOptions {
   store?: OutcomeStore
 }
 
-/** Measures the particles of images, one image after the other. */
+/**
+ * Measures the particles of images, one image after the other.
+ * @example
+ * const { sources } = await findSources(['project'], { images: null, acceptedOnly: false })
+ * const { images } = await measureSources(sources, { pixelSize: parsePixelSize('12 nm'), stretch: 1, pictures: 0 })
+ */
 export async function measureSources(sources: readonly Source[], options: MeasureOptions): Promise<Measured> {
   const { onProgress, stop } = options
   const result: Measured = { images: [], unmeasured: [], stopped: false }

@@ -102,7 +102,17 @@ export interface Summary {
   scale: BinScale
 }
 
-/** Weighs all particles and computes the distributions. @throws UserError if no unit fits all images */
+/**
+ * Weighs all particles and computes the distributions. @throws UserError if no unit fits all images
+ * @example
+ * const { sources, grouped } = await findSources(['project'], { images: null, acceptedOnly: false })
+ * const { images } = await measureSources(sources, { pixelSize: null, stretch: 1, pictures: 0 })
+ * const { scopes, unit } = summariseSizes(images, grouped, {
+ *   ...{ scale: 'auto', unit: 'auto', edges: 'correct', diameter: 'equivalent', minPixels: 16, sections: false },
+ *   ...{ percentiles: [0.1, 0.5, 0.9], resamples: 1000, resample: 'auto', level: 0.95, seed: 1, error: 0.05 },
+ *   errors: { pixelSize: 0, border: 0.5, model: null },
+ * })
+ */
 export function summariseSizes(measured: readonly MeasuredImage[], grouped: boolean, options: SummaryOptions): Summary {
   const unit = chooseUnit(
     options.unit,

@@ -13,6 +13,9 @@ import { readPromptHead } from '../weights/prompt-head-file'
  * Reads an adapter and attaches it, with its prompt head if it has one. `release` frees its GPU memory.
  * @param asked the name of the model, for messages
  * @throws UserError if it cannot be read or belongs to another model
+ * @example
+ * const attached = await loadAdapter(model, 'runs/first/best')
+ * attached.release() // the base model again
  */
 export async function loadAdapter(model: SamModel, path: string, asked?: string): Promise<AttachedAdapter> {
   const adapter = await readAnyAdapter(path)

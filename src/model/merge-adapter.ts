@@ -35,6 +35,8 @@ export interface Merged {
  * Writes the merged model as safetensors, under the names of the reference implementation; tensors that are not adapted
  * are written unmodified, in f32. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`.
  * @throws UserError if a file cannot be read, or the adapter belongs to another model
+ * @example
+ * await mergeModel({ model: 'model.pth', adapter: 'runs/first/best', out: 'merged.safetensors' })
  */
 export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
   refuseInput(out, model, 'the model')

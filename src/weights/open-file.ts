@@ -35,7 +35,11 @@ async function readAt(
   return bytes
 }
 
-/** A file as a source of bytes. @throws UserError with the reason if it cannot be opened */
+/**
+ * A file as a source of bytes. @throws UserError with the reason if it cannot be opened
+ * @example
+ * const { architecture } = await openWeights(await fileSource('model.pth'))
+ */
 export async function fileSource(path: string): Promise<ByteSource> {
   const { file, size } = await openFile(path)
   return {

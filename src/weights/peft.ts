@@ -13,6 +13,8 @@ import { readSamed } from './samed'
 /**
  * Writes the two files into a folder, in a form that PEFT loads whole: the adapters of q, k and v of a fused qkv layer become
  * one adapter of the layer, of higher rank.
+ * @example
+ * await writeAdapter('adapter', await readAdapter('sam_lora.safetensors'))
  */
 export const writeAdapter = async (folder: string, adapter: Adapter): Promise<void> =>
   writeParts(folder, peftParts(adapter, folder))
@@ -20,6 +22,8 @@ export const writeAdapter = async (folder: string, adapter: Adapter): Promise<vo
 /**
  * Reads a folder of PEFT's two files, or a file of SAMed or Sam_LoRA (`w_a_000`, ...).
  * @throws UserError that names the file and the tensor
+ * @example
+ * const { config, tensors } = await readAdapter('runs/first/best')
  */
 export async function readAdapter(path: string): Promise<Adapter> {
   const info = await stat(path).catch(() => {

@@ -8,7 +8,11 @@ import type { TensorFile } from './tensor-file'
 export const openSafetensors = async (path: string): Promise<TensorFile> =>
   openSafetensorsSource(await fileSource(path))
 
-/** Reads a whole file. F16, BF16 and F32 become Float32Array; F64 and integers keep their type. @throws UserError */
+/**
+ * Reads a whole file. F16, BF16 and F32 become Float32Array; F64 and integers keep their type. @throws UserError
+ * @example
+ * for (const [name, { shape, data }] of await readSafetensors('model.safetensors')) console.log(name, shape, data[0])
+ */
 export async function readSafetensors<T extends NumberArray = Float32Array>(
   path: string,
 ): Promise<Map<string, { shape: number[]; dtype: Dtype; data: T }>> {

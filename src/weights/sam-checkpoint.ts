@@ -34,7 +34,13 @@ export async function toCheckpoint(path: string, format: Checkpoint['format'], r
   }
 }
 
-/** The checkpoint as a source from which the engine loads weights. */
+/**
+ * The checkpoint as a source from which the engine loads weights.
+ * @example
+ * const checkpoint = await openCheckpoint('model.pth')
+ * const model = await SamModel.load(engine, weightSource(checkpoint), inferArchitecture(checkpoint))
+ * await checkpoint.close()
+ */
 export function weightSource(checkpoint: Checkpoint): WeightSource {
   return {
     checked: true,

@@ -2,8 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 
 interface Example {
   where: string
@@ -15,6 +15,12 @@ const AROUND = `import type * as wgsam from 'wgsam'
 import type { ByteSource } from 'wgsam/web'
 declare global {
   var model: wgsam.SamModel, engine: wgsam.Engine, architecture: wgsam.Architecture, device: GPUDevice
+  var adapter: GPUAdapter, segmenter: wgsam.Segmenter, predictor: wgsam.Predictor, promptBatch: wgsam.PromptBatch
+  var weights: wgsam.WeightSource, rgb: Uint8Array, rgbImage: wgsam.RgbImage, bytes: Uint8Array
+  var mask: wgsam.Mask, masks: wgsam.Mask[], items: import('wgsam/node').DatasetItem[]
+  var program: wgsam.Program, pixels: wgsam.Tensor, sizes: wgsam.Tensor, embedding: wgsam.Tensor
+  var parameters: wgsam.ParameterSet, batch: wgsam.MicroBatch, config: wgsam.StepConfig
+  var differenceOf: (part: string) => Float32Array
   var image: ImageData, imageData: ImageData, imageBitmap: ImageBitmap, canvas: HTMLCanvasElement
   var samples: wgsam.TrainingSample[], validationSamples: wgsam.TrainingSample[], labels: wgsam.LabelMap
   var width: number, height: number, uint16Labels: Uint16Array
@@ -28,6 +34,32 @@ declare global {
   var download: (blob: Blob, name: string) => void, draw: (mask: wgsam.Mask) => void
 }
 `
+
+/** Files that export functions or classes to other programs, with the names. */
+function exportedNames(source: string): [file: string, name: string][] {
+  const text = readFileSync(source, 'utf8')
+  return [...text.matchAll(/^export \{([^}]*)\} from '([^']+)'/gm)].flatMap(([, names, from]) => {
+    const path = join(dirname(source), from)
+    const file = [`${path}.ts`, join(path, 'index.ts')].find((one) => existsSync(one))!
+    return names
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name && !name.startsWith('type '))
+      .map((name): [string, string] => [file, name])
+  })
+}
+
+/** The docstring of an exported function or class, from the file that declares it; null for other exports. */
+function docstringOf(file: string, name: string): string | null {
+  const text = readFileSync(file, 'utf8')
+  const passed = new RegExp(`^export \\{[^}]*\\b${name}\\b[^}]*\\} from '([^']+)'`, 'm').exec(text)
+  if (passed) return docstringOf(`${join(dirname(file), passed[1])}.ts`, name)
+  const kind = `(?:(?:async )?function|class) ${name}\\b|const ${name}\\b.*=>`
+  const declared = new RegExp(`^export (?:${kind})`, 'm').exec(text)
+  if (!declared) return null
+  const before = text.slice(0, declared.index).trimEnd()
+  return before.endsWith('*/') ? before.slice(before.lastIndexOf('/**')) : ''
+}
 
 /** The examples in docstrings; what they use of the package they import. */
 function docstringExamples(): Example[] {
@@ -64,17 +96,25 @@ const MODULES: [name: string, source: string][] = [
   ['wgsam/node', 'src/node.ts'],
 ]
 
+/** Files whose exports are those of wgsam/node. */
+const nodeFiles = new Set(
+  [...readFileSync('src/node.ts', 'utf8').matchAll(/^export \{[^}]*\} from '\.\/([^']+)'/gm)].map(
+    ([, from]) => `src/${from}.ts`,
+  ),
+)
+
 /** Imports of what an example uses and does not import. */
 function imports({ code, where }: Example): string {
   const known = new Set<string>()
   for (const [, names] of code.matchAll(/import \{([^}]*)\}/g))
     for (const name of names.split(',')) known.add(name.trim())
   // the functions of a file are those of its own module first
-  const modules = where.includes('file.ts') || where.includes('folder-cache') ? [MODULES[2], ...MODULES] : MODULES
+  const modules = nodeFiles.has(where.split(',')[0]) ? [MODULES[2], ...MODULES] : MODULES
   return modules
     .map(([module, source]) => {
       const used = exportsOf(source).filter(
-        (name) => !known.has(name) && new RegExp(`\\b${name}\\b[(.<]|new ${name}\\b`).test(code),
+        (name) =>
+          !known.has(name) && new RegExp(`\\b${name}\\b[(.<]|(new|instanceof|[,(:?]|\\.{3}) ?${name}\\b`).test(code),
       )
       used.forEach((name) => known.add(name))
       return used.length ? `import { ${used.join(', ')} } from '${module}'\n` : ''
@@ -102,6 +142,16 @@ function compile(examples: readonly Example[]): string {
   })
   return stdout.replace(/[^\s(]*example-(\d+)\.ts/g, (_, i) => examples[Number(i)].where)
 }
+
+test('every function and every class that is exported has an example', () => {
+  const exported = MODULES.flatMap(([, source]) => exportedNames(source))
+  const documented = exported.flatMap(([file, name]) => {
+    const doc = docstringOf(file, name)
+    return doc === null ? [] : [{ name: `${file}: ${name}`, has: doc.includes('@example') }]
+  })
+  assert.ok(documented.length > 80, `${documented.length}`)
+  assert.equal(documented.filter(({ has }) => !has).map(({ name }) => name), []) // prettier-ignore
+})
 
 test('every example compiles; one that does not fit is noticed', () => {
   const examples = [...docstringExamples(), ...guideExamples()]

@@ -29,17 +29,19 @@ export interface EmbedderReport {
 
 const SETTINGS: TrainOptions = {
   batch: 2,
-  maxSteps: 8,
+  maxSteps: 6,
   seed: 3,
   lora: { rank: 4, targets: ['q', 'v'] },
   optimizer: { learningRate: 1e-2 },
   schedule: { kind: 'constant', warmup: 0 },
   prompts: { count: 3 },
-  validation: { every: 4 },
+  validation: { every: 3 },
   // what is measured at the end is tested by test/engine/finetune/finish.test.ts
   strength: 'full',
   tuneImages: 0,
 }
+
+const PAUSE_AFTER = 2
 
 /** Options with which the generator drops no mask: a toy model's are bad. */
 const EVERYTHING: GenerateOptions = {
@@ -75,18 +77,18 @@ export async function trainAsEmbedder(model: SamModel): Promise<EmbedderReport> 
     onValidation: ({ score }) => void scores.push(score),
   })
 
+  const controller = new AbortController()
   const first = await Trainer.create(model, samples, {
     ...options,
-    onStep: ({ step }) => void (step === 3 && first.pause()),
+    signal: controller.signal,
+    onStep: ({ step }) =>
+      step === PAUSE_AFTER ? first.pause() : step > PAUSE_AFTER && controller.abort(new Error('enough')),
   })
   if (await first.run()) throw new Error('the training was not paused')
   const checkpoint = await first.checkpoint()
+  const aborted = await first.run().then(() => 'it was not aborted', (error: Error) => error.message) // prettier-ignore
   first.destroy()
   const resumed = await train(model, samples, { ...options, resume: checkpoint })
-
-  const controller = new AbortController()
-  const abort = { ...options, signal: controller.signal, onStep: () => controller.abort(new Error('enough')) }
-  const aborted = await train(model, samples, abort).then(() => 'it was not aborted', (error: Error) => error.message) // prettier-ignore
 
   // out as files and in again, as a page that stores them
   const stored = await openAdapter(await adapterFiles(whole), { architecture: model.architecture })

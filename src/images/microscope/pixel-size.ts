@@ -79,6 +79,8 @@ export const plausible = (metres: number): boolean =>
  * The pixel size that a user typed, such as '12nm', '0.5 um' or '3 Å'.
  * @param from the command-line option it comes from, for messages and records
  * @throws UserError without a unit, or outside 1 pm to 1 mm
+ * @example
+ * parsePixelSize('12 nm').metres // 1.2e-8
  */
 export function parsePixelSize(text: string, from = '--pixel-size'): PixelSize {
   // what a person types is asked for again, rather than read as one thousand or as one

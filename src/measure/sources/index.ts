@@ -26,6 +26,8 @@ export interface Sources {
  * The images of all paths, in the order given. With several paths, a folder's images are prefixed with its name, and form a
  * group unless something else groups them.
  * @throws UserError if a path does not exist or cannot be measured, or two images have the same name
+ * @example
+ * const { sources, grouped } = await findSources(['project'], { images: null, acceptedOnly: true })
  */
 export async function findSources(paths: readonly string[], options: SourceOptions): Promise<Sources> {
   const { images, groupBy } = options
