@@ -81,8 +81,10 @@ export async function trainAsEmbedder(model: SamModel): Promise<EmbedderReport> 
   const first = await Trainer.create(model, samples, {
     ...options,
     signal: controller.signal,
-    onStep: ({ step }) =>
-      step === PAUSE_AFTER ? first.pause() : step > PAUSE_AFTER && controller.abort(new Error('enough')),
+    onStep: ({ step }) => {
+      if (step === PAUSE_AFTER) first.pause()
+      else if (step > PAUSE_AFTER) controller.abort(new Error('enough'))
+    },
   })
   if (await first.run()) throw new Error('the training was not paused')
   const checkpoint = await first.checkpoint()
