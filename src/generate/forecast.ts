@@ -41,7 +41,9 @@ export class Forecast {
     const total = (share: number) => this.images * (fixed + share * perFraction)
     const all = total(1)
     const line = `forecast: about ${roughly(all)} for ${this.images === 1 ? 'the image' : `all ${this.images} images`}`
-    if (all < LONG || this.pointsPerSide === null || this.pointsPerSide <= SMALLEST_GRID) return line
+    if (all < LONG || this.pointsPerSide === null) return line
+    if (this.pointsPerSide <= SMALLEST_GRID)
+      return `${line}. --method watershed takes seconds an image, and needs no model; Ctrl-C ends, and keeps finished images`
     const smaller = Math.max(SMALLEST_GRID, this.pointsPerSide >> 1)
     return (
       `${line}, with ${this.pointsPerSide} x ${this.pointsPerSide} points on this adapter. ` +

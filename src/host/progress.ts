@@ -109,20 +109,23 @@ export class Progress {
   private line(now: number, note: string): string {
     const seconds = (now - this.start) / 1000
     const rate = this.rate(seconds)
-    const parts = [
-      this.total
-        ? `${this.label}: ${amount(this.done, this.unit)} of ${amount(this.total, this.unit)} (${Math.floor((100 * this.done) / this.total)} %)`
-        : `${this.label}: ${amount(this.done, this.unit)}`,
-    ]
+    const parts = [`${this.label}: ${this.doneText()}`]
     if (rate > 0 && !this.secondsLeft)
-      parts.push(
-        this.unit === 'bytes' || rate >= 1 ? `${amount(rate, this.unit)}/s` : `${(1 / rate).toFixed(1)} s each`,
-      )
-    parts.push(duration(seconds))
+      parts.push(this.unit === 'bytes' || rate >= 1 ? `${amount(rate, this.unit)}/s` : `${duration(1 / rate)} each`)
     const left = this.left(rate)
-    if (left !== null) parts.push(`${duration(left)} left`)
+    parts.push(`${duration(seconds)} so far${left === null ? '' : `, ${duration(left)} left`}`)
     if (note) parts.push(note)
     return parts.join('  ')
+  }
+
+  /** What is done: `2 of 4 images (50 %)`, or within the first, `image 1 of 4 (8 %)`. */
+  private doneText(): string {
+    const { done, total, unit } = this
+    if (!total) return amount(done, unit)
+    const percent = `(${Math.floor((100 * done) / total)} %)`
+    if (unit === 'bytes') return `${amount(done, unit)} of ${amount(total, unit)} ${percent}`
+    if (!Number.isInteger(done)) return `${unit.replace(/s$/, '')} ${Math.floor(done) + 1} of ${total} ${percent}`
+    return `${done} of ${amount(total, unit)} ${percent}`
   }
 
   /** Units a second since the start. */

@@ -177,10 +177,12 @@ function adviceLines(results: readonly ImageResult[], dir: string, { options, me
     lines.push(
       `at once, and without the model: ${commandText(refilterCommand(dir, LOOSER))}, or the sliders in the review`,
     )
-  if (method === 'model' && by.adapter === null)
+  if (method === 'model')
     lines.push(
-      `where a model without an adapter finds little, add what a watershed finds: ${withoutPart()} --method union`,
+      `where ${by.adapter === null ? 'a model without an adapter' : 'an adapter'} finds little, add what a watershed finds: ${withoutPart()} --method union`,
     )
+  if (method === 'watershed')
+    lines.push('a watershed finds what is brighter or darker than everything else; --method union asks the model too')
   return lines
 }
 

@@ -51,6 +51,9 @@ test('a short one has no proposal, and neither has one without a grid', () => {
   const learned = new Forecast(100, null)
   learned.update(100, 0.5)
   assert.not.match(learned.update(200, 1)!, 'points-per-side')
+  const smallest = new Forecast(100, 8)
+  smallest.update(100, 0.5)
+  assert.match(smallest.update(200, 1)!, /^forecast: about 5 h.*--method watershed takes seconds an image/)
 })
 
 test.run()

@@ -95,7 +95,7 @@ test('progress: one rewritten line on a terminal, few lines elsewhere', () => {
   terminal.startAt(200)
   now = 2000
   terminal.update(600)
-  assert.is(text, '\r\x1b[Kfetching: 600 bytes of 1000 bytes (60 %)  200 bytes/s  2 s  2 s left')
+  assert.is(text, '\r\x1b[Kfetching: 600 bytes of 1000 bytes (60 %)  200 bytes/s  2 s so far, 2 s left')
   now = 2050
   terminal.update(700)
   assert.is(text.split('\r').length, 2, 'not more than ten lines a second')
@@ -110,7 +110,15 @@ test('progress: one rewritten line on a terminal, few lines elsewhere', () => {
     log.update(i, 'loss 0.5')
   }
   assert.is(text.split('\n').length - 1, 6)
-  assert.match(text, 'training: 15 steps of 100 steps (15 %)  1 step/s  15 s  1 min 25 s left  loss 0.5\n')
+  assert.match(text, 'training: 15 of 100 steps (15 %)  1 step/s  15 s so far, 1 min 25 s left  loss 0.5\n')
+
+  // parts of an image count for the rate, and are said as the image that is being done
+  text = ''
+  now = 0
+  const images = new Progress('generating', 3, { unit: 'images', stream: stream(false), now: () => now })
+  now = 120_000
+  images.update(0.25, 'a')
+  assert.is(text, 'generating: image 1 of 3 (8 %)  8 min 00 s each  2 min 00 s so far, 22 min 00 s left  a\n')
 })
 
 test('advice fits the system', () => {
