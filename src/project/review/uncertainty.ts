@@ -1,4 +1,4 @@
-/** @file How unsure the model was of an image's masks: people review first where it was most unsure. */
+/** @file How unsure the model was of an image's masks, and the order in which people review: first where it was most unsure. */
 import type { ReviewMask } from './review-records'
 
 /**
@@ -18,3 +18,7 @@ export function uncertaintyOf(masks: readonly ReviewMask[]): number | null {
   }
   return count ? 1 - sum / count : null
 }
+
+/** A copy with the images of which the model was least sure first; those without a measure come last, equal ones stay as they are. */
+export const leastSureFirst = <T extends { readonly uncertainty: number | null }>(images: readonly T[]): T[] =>
+  [...images].sort((a, b) => (b.uncertainty ?? -1) - (a.uncertainty ?? -1))

@@ -1,5 +1,6 @@
 /** @file The images of the folder as small pictures with their state. */
 import { signal } from '@preact/signals'
+import { leastSureFirst } from '../../project/review/uncertainty'
 import type { HomeImage, HomeImageState } from '../protocol'
 import { counts, images } from './state'
 import { count } from '../../text/count'
@@ -13,9 +14,7 @@ const most = signal(120)
 
 function visible(): HomeImage[] {
   const list = images.value.filter(({ state }) => shown.value === null || state === shown.value)
-  // images without a measure come last
-  if (order.value === 'uncertainty') list.sort((a, b) => (b.uncertainty ?? -1) - (a.uncertainty ?? -1))
-  return list
+  return order.value === 'uncertainty' ? leastSureFirst(list) : list
 }
 
 export function Gallery() {

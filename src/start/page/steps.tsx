@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { leastSureFirst } from '../../project/review/uncertainty'
 import type { JobRequest, ProposalMethod } from '../protocol'
 import { Command } from './command'
 import { RunChart } from './run-chart'
@@ -203,10 +204,11 @@ function Propose() {
 /** The image of which the model was most unsure, of those that are not accepted. */
 const unsure = computed(
   () =>
-    images.value
-      .filter(({ state, uncertainty, problem }) => state !== 'accepted' && uncertainty !== null && !problem)
-      .sort((a, b) => b.uncertainty! - a.uncertainty!)
-      .at(0)?.name,
+    leastSureFirst(
+      images.value.filter(
+        ({ state, uncertainty, problem }) => state !== 'accepted' && uncertainty !== null && !problem,
+      ),
+    ).at(0)?.name,
 )
 
 function Review() {

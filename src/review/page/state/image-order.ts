@@ -1,4 +1,5 @@
 /** @file The order of the images in the list, which the next and the previous image follow. */
+import { leastSureFirst } from '../../../project/review/uncertainty'
 import type { ImageSummary } from '../../protocol'
 import { imageOrder } from './prefs'
 
@@ -7,6 +8,5 @@ import { imageOrder } from './prefs'
  * correction teaches the most. The measure is of the proposals, so that an edit does not move the image.
  */
 export function inOrder(images: readonly ImageSummary[]): ImageSummary[] {
-  if (imageOrder.value === 'name') return [...images]
-  return [...images].sort((a, b) => (b.uncertainty ?? -1) - (a.uncertainty ?? -1))
+  return imageOrder.value === 'name' ? [...images] : leastSureFirst(images)
 }
