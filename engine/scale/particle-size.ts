@@ -13,7 +13,7 @@ export interface ParticleSize {
 const LARGEST = 0.95
 
 /** The largest particle where only the median is known: in a log-normal distribution of a spread of 0.4 1 % are larger. */
-const LARGEST_OF_MEDIAN = 2.5
+export const LARGEST_OF_MEDIAN = 2.5
 
 /** The size where no particle need fit into a tile that is much larger than most. */
 export const statedSize = (diameter: number): ParticleSize => ({ diameter, largest: LARGEST_OF_MEDIAN * diameter })

@@ -8,15 +8,16 @@ import { tileRegions } from '../image/tiles'
 import { type Mask, maskBox } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import type { ImagePrompt } from '../sam/prompt-masks'
-import type { ParticleSize } from './particle-size'
+import { LARGEST_OF_MEDIAN, type ParticleSize } from './particle-size'
 import type { ScaleSettings } from './scale-settings'
 import { chooseView, defaultBand, defaultViewLimits, type View } from './view'
 
 /**
- * Medians of the diameter that a tile extends beyond its core. A particle twice as large still fits; larger ones are seen in larger tiles,
- * so they need not decide for all (docs/results.md).
+ * By how many medians of the diameter a tile extends beyond its core. Where it is known how large each prompted object is, those that do
+ * not fit are seen in larger tiles, and need not decide for all (docs/results.md). Where only the median is known, a large particle should
+ * fit: cut, its part may pass for a particle.
  */
-const ROOM = 1.25
+export const roomOf = { known: 1.25, unknown: LARGEST_OF_MEDIAN }
 
 /** Space between a box and its tile's edges, as a fraction of its longer side: an object needs surroundings. */
 const MARGIN = 0.25
@@ -24,6 +25,7 @@ const MARGIN = 0.25
 /**
  * The view for a number of prompts on an image. Only tiles with a prompt are encoded, so the limit on tiles counts only if there
  * are more prompts than that; and a few large objects need not decide for all, because they are seen in larger tiles.
+ * @param room see roomOf
  * @throws Error as chooseView
  */
 export function viewForPrompts(
@@ -32,8 +34,9 @@ export function viewForPrompts(
   size: ParticleSize | null,
   prompts: number,
   { band = defaultBand, limits = defaultViewLimits }: Omit<ScaleSettings, 'diameter'>,
+  room = roomOf.unknown,
 ): View {
-  const bounded = size && { ...size, largest: Math.min(size.largest, ROOM * size.diameter) }
+  const bounded = size && { ...size, largest: Math.min(size.largest, room * size.diameter) }
   const free = prompts <= limits.tiles ? { ...limits, tiles: Infinity } : limits
   return chooseView(image, inputSize, bounded, band, free)
 }

@@ -10,7 +10,7 @@ import type { Predictor, TokenMask } from '../sam/predictor'
 import { decodePrompts, type ImagePrompt, isAmbiguous } from '../sam/prompt-masks'
 import { completeMasks } from './complete-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
-import { inRegion, isCut, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
+import { inRegion, isCut, maskInImage, predictInParts, roomOf, viewForPrompts } from './prompt-parts'
 import { extentsOf, sizeOfAnswers, sizeOfBox } from './prompted-size'
 import { refineView } from './refine-view'
 import type { ScaleSettings } from './scale-settings'
@@ -65,21 +65,21 @@ export class TiledPredictor {
     const { inputSize } = this.predictor.model
     const whole = wholeView(image, inputSize)
     if (diameter === 'none') return { masks: await this.predict(image, prompts, whole, options), view: whole }
-    const choose = (size: ParticleSize | null) =>
-      viewForPrompts(image, inputSize, size, prompts.length, { band, limits })
+    const choose = (size: ParticleSize | null, room: number) =>
+      viewForPrompts(image, inputSize, size, prompts.length, { band, limits }, room)
     if (diameter !== 'auto') {
-      const view = choose(statedSize(diameter))
+      const view = choose(statedSize(diameter), roomOf.unknown)
       return { masks: await this.predict(image, prompts, view, options), view }
     }
     if (prompts.every(({ box }) => box)) {
-      const view = choose(measuredSize(prompts.map(({ box }) => sizeOfBox(box!))))
+      const view = choose(measuredSize(prompts.map(({ box }) => sizeOfBox(box!))), roomOf.known)
       return { masks: await this.predict(image, prompts, view, options), view }
     }
     const { result, view } = await refineView(
       whole,
       (part, before: PromptedMask[][] | null) =>
         this.predict(image, prompts, part, options, before ? extentsOf(prompts, before) : []),
-      (answers) => choose(sizeOfAnswers(prompts, answers)),
+      (answers) => choose(sizeOfAnswers(prompts, answers), roomOf.known),
     )
     return { masks: result, view }
   }
