@@ -1,6 +1,7 @@
 /** @file `wgsam doctor`: checks whether this machine can run wgsam, and says what to install if it cannot. */
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import type { MatrixUnits } from '../../engine/device/matrix-units'
+import { chooseCardOfTask } from '../host/choose-card'
 import { adapterName } from '../host/dawn'
 import { openDevice } from '../host/device'
 import { LIMITS, OPTIONAL_FEATURES, unmetLimits } from '../host/device-needs'
@@ -54,6 +55,7 @@ async function examine(name: string | undefined, install: boolean): Promise<Repo
   if (parseInt(process.versions.node) < 20)
     report.problems.push(`Node ${process.versions.node} is too old: wgsam needs 20 or later`)
   try {
+    await chooseCardOfTask()
     const find = () => findAdapterWithUnits({ adapter: name }, { again: true })
     let found = await find()
     if (!found && install) {

@@ -1,5 +1,6 @@
 /** @file Runs a command in each of the ranks that MPI has started. */
 import { reportError } from '../cli/report-error'
+import { chooseCardOfTask } from '../host/choose-card'
 import { logLine, muteOutput } from '../host/progress'
 import type { Communicator } from '../mpi/communicator'
 import { openMpi } from '../mpi/open-mpi'
@@ -18,6 +19,7 @@ export async function withRanks<T>(
   const ranks = await openMpi()
   const unmute = ranks.rank > 0 ? muteOutput() : null
   try {
+    if (usesGpu && ranks.size === 1) await chooseCardOfTask()
     const places = usesGpu && ranks.size > 1 ? await takePlace(ranks) : []
     describePlaces(places).forEach(logLine)
     const result = await work(ranks, places)

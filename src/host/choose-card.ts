@@ -32,10 +32,37 @@ export function eligibleCards(devices: readonly VulkanDevice[], named = ''): Vul
   return cards.filter(({ type }) => named || type === kind)
 }
 
+/** Variables by which Slurm names the cards that a task may use, by their numbers in the order of the PCI bus, or by their UUIDs. */
+const GRANTS = ['CUDA_VISIBLE_DEVICES', 'ROCR_VISIBLE_DEVICES', 'GPU_DEVICE_ORDINAL'] as const
+
+/**
+ * The cards that a scheduler has given to this process. A cluster that does not hide the others from Vulkan only names them in the
+ * environment. All cards, if nothing is named, or what is named cannot be found among them.
+ */
+export function grantedCards(cards: readonly VulkanDevice[], env: Environment): VulkanDevice[] {
+  const named = env.SLURM_JOB_ID === undefined ? undefined : GRANTS.map((name) => env[name]).find((value) => value)
+  if (!named || cards.some(({ pci }) => pci === null)) return [...cards]
+  const ordered = [...cards].sort((a, b) => (a.pci! < b.pci! ? -1 : 1))
+  const digits = (text: string) => text.replace(/^GPU-/i, '').replaceAll('-', '').toLowerCase()
+  const found = named.split(',').map((one) => {
+    const name = one.trim()
+    return /^\d{1,3}$/.test(name) ? ordered[Number(name)] : cards.find(({ uuid }) => uuid === digits(name))
+  })
+  return found.every((card) => card !== undefined) ? found : [...cards]
+}
+
+/**
+ * Chooses the card of a process that Slurm has started and MPI has not: as those of ranks, by its place among the tasks of the machine.
+ * Does nothing without Slurm.
+ */
+export async function chooseCardOfTask(env: Environment = process.env): Promise<void> {
+  if (env.SLURM_JOB_ID !== undefined) await chooseCard(Number(env.SLURM_LOCALID ?? 0) || 0, env)
+}
+
 /**
  * Chooses the card of a process before its first WebGPU adapter is requested, by setting variables of its environment. Nothing is set
  * where only one card is shown, or where the user has chosen by DRI_PRIME or MESA_VK_DEVICE_SELECT.
- * @param place of this process among those of the machine: place 1 takes the second card, and so on, from the first again
+ * @param place of this process among those of the machine: place 1 takes the second card that it may use, and so on, from the first again
  * @returns null if there are no cards, or it cannot be known
  */
 export async function chooseCard(
@@ -44,12 +71,14 @@ export async function chooseCard(
   list: () => Promise<VulkanDevice[] | null> = listVulkanDevices,
 ): Promise<CardChoice | null> {
   const devices = (await list()) ?? []
-  const cards = eligibleCards(devices, env.WGSAM_ADAPTER)
-  if (!cards.length) return null
+  const shownCards = eligibleCards(devices, env.WGSAM_ADAPTER)
+  if (!shownCards.length) return null
+  const [first] = shownCards
+  const of = shownCards.length
+  if (of === 1) return { card: first, of, chosen: true }
+  if (env.DRI_PRIME || env.MESA_VK_DEVICE_SELECT) return { card: first, of, chosen: true }
+  const cards = grantedCards(shownCards, env)
   const card = cards[place % cards.length]
-  const of = cards.length
-  if (of === 1) return { card, of, chosen: true }
-  if (env.DRI_PRIME || env.MESA_VK_DEVICE_SELECT) return { card: cards[0], of, chosen: true }
   if (card.pci) {
     const settings = onlyThis(card)
     Object.assign(env, settings)
@@ -62,5 +91,5 @@ export async function chooseCard(
     env.WGSAM_ADAPTER = card.name
     return { card, of, chosen: true }
   }
-  return { card: cards[0], of, chosen: false }
+  return { card: first, of, chosen: false }
 }

@@ -6,7 +6,6 @@
 import { type Option, flag, text, type Values } from '../../cli/options'
 import { shellQuote } from '../../host/command-line'
 import { UserError } from '../../host/errors'
-import { chooseCard } from '../../host/choose-card'
 import { logLine } from '../../host/progress'
 import type { Communicator } from '../../mpi/communicator'
 import { tasksWithoutMpi } from '../../mpi/launch'
@@ -67,7 +66,6 @@ export async function runDivided(
   const merging = flag(values, 'merge')
   if (merging && text(values, 'part') !== undefined)
     throw new UserError('--part and --merge exclude each other: --merge is the last step, after all parts')
-  if (division.usesGpu && !merging && tasksWithoutMpi() > 1) await chooseCard(Number(process.env.SLURM_LOCALID ?? 0))
   return withRanks(division.usesGpu && !merging, async (ranks) => {
     const part = merging ? null : choosePart(values, ranks)
     if (!part && !merging) return ranks.rank ? 0 : run(NO_DIVISION)

@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { chooseCard, eligibleCards } from '../../../src/host/choose-card'
+import { chooseCard, chooseCardOfTask, eligibleCards, grantedCards } from '../../../src/host/choose-card'
 import { listVulkanDevices, type VulkanDevice } from '../../../src/host/vulkan-devices'
 import { scratch } from '../../support/files'
 import { testNeeding } from '../../support/needs'
 
 if (process.argv[2] === 'child') {
   const devices = await listVulkanDevices()
-  const choice = await chooseCard(Number(process.argv[3]))
+  // a task of Slurm takes its place from the environment
+  const slurm = process.env.SLURM_JOB_ID !== undefined
+  const choice = slurm ? await chooseCardOfTask() : await chooseCard(Number(process.argv[3]))
   const shown = await listVulkanDevices()
   console.log(JSON.stringify({ devices, choice, shown, prime: process.env.DRI_PRIME ?? null }))
   process.exit(0)
@@ -75,6 +77,23 @@ test('cards of the best kind are eligible, or those that are named', () => {
   assert.equal(eligibleCards([integrated, first, second], 'Chip'), [integrated])
 })
 
+test('under Slurm the cards that it names are divided, by their order on the bus or their UUIDs', async () => {
+  const third = device({ pci: '0000:c1:00.0', uuid: '0123456789abcdef0123456789abcdef' })
+  const shown = [third, first, second] // Vulkan's order is another
+  const granted = (env: Record<string, string>) => grantedCards(shown, { SLURM_JOB_ID: '7', ...env })
+  assert.equal(granted({ CUDA_VISIBLE_DEVICES: '2,1' }), [third, second])
+  assert.equal(granted({ CUDA_VISIBLE_DEVICES: 'GPU-01234567-89ab-cdef-0123-456789abcdef' }), [third])
+  assert.equal(granted({ ROCR_VISIBLE_DEVICES: '0' }), [first])
+  assert.equal(granted({ GPU_DEVICE_ORDINAL: '1' }), [second])
+  // numbers of another machine's cards, no card, text, and none named
+  for (const value of ['3', 'NoDevFiles', 'GPU-ff', '']) assert.equal(granted({ CUDA_VISIBLE_DEVICES: value }), shown)
+  // outside of Slurm the variable is CUDA's alone
+  assert.equal(grantedCards(shown, { CUDA_VISIBLE_DEVICES: '1' }), shown)
+  const env = { SLURM_JOB_ID: '7', CUDA_VISIBLE_DEVICES: '1,2' }
+  const places = [0, 1, 2].map(async (place) => (await choose(shown, place, true, { ...env })).choice!.card)
+  assert.equal(await Promise.all(places), [second, third, second])
+})
+
 const layer = '/usr/share/vulkan/implicit_layer.d/VkLayer_MESA_device_select.json'
 const able = process.platform === 'linux' && existsSync(layer) && spawnSync('cc', ['--version']).status === 0
 const missing = able ? null : 'there is no C compiler, or no device selection layer of Mesa'
@@ -102,6 +121,11 @@ testNeeding('platform', missing)('three equal cards of a driver: each place is s
     assert.equal(choice, { card: devices[place], of: 3, chosen: true })
     assert.is(prime, `pci-0000_${['41', '81', 'c1'][place]}_00_0`)
   }
+  // tasks of srun without MPI, and a single process to which Slurm has given the last card
+  const task = (env: Record<string, string>) => show(0, { SLURM_JOB_ID: '7', ...env }).shown
+  for (const place of [0, 1, 2]) assert.equal(task({ SLURM_LOCALID: String(place) }), [devices[place]])
+  assert.equal(task({ SLURM_LOCALID: '0', CUDA_VISIBLE_DEVICES: '2', GPU_DEVICE_ORDINAL: '2' }), [devices[2]])
+  assert.equal(task({ SLURM_LOCALID: '1', CUDA_VISIBLE_DEVICES: '1,2' }), [devices[2]])
   const without = show(1, { NODEVICE_SELECT: '1' })
   assert.is(without.shown.length, 3)
   assert.not(without.choice.chosen)
