@@ -14,7 +14,8 @@ enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias Element = vec4f;
-// use: gemm-params, gemm-epilogue
+const LANES = 256u;
+// use: gemm-params, gemm-matrix-epilogue
 @group(0) @binding(7) var<storage, read> lora_left: array<vec4f>;
 
 const BLOCK_ROWS = 64u;
@@ -156,6 +157,7 @@ fn matrix_split3(
     let v = lane % 32u + i % 2u * 32u;
     store(start, row + i0 + i / 4u * 16u + v / 4u, column + j0 + i / 2u % 2u * 16u + v % 4u * 4u, totals[i]);
   }
+  store_largest(wg, groups, lane);
 }
 
 // vec4 number v of a subgroup's matrix

@@ -15,7 +15,8 @@ enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias Element = vec4f;
-// use: gemm-params, gemm-epilogue
+const LANES = 128u;
+// use: gemm-params, gemm-matrix-epilogue
 @group(0) @binding(7) var<storage, read> lora_left: array<vec4f>;
 
 const BLOCK_ROWS = 128u;
@@ -120,6 +121,7 @@ fn matrix(
       workgroupBarrier();
     }
   }
+  store_largest(wg, groups, lane);
 }
 
 // 16 rows by 32 columns of a subgroup; eight lanes share a row

@@ -2,7 +2,7 @@
 //   find_largest: the largest magnitude in an operand of heads x batches matrices of `rows` x `columns`, for ranges of it: `largest`
 //     has one word for each of 256 workgroups, the bits of an f32 without its sign, which sort as numbers do. Inf and NaN are
 //     larger than all numbers. Bound by reading the operand. Columns, strides and starts are multiples of 4. Grid: (256).
-//   find_scales: from the words of a, b and, if params.lora is 1, of the LoRA term's operands, writes two vec4f: the factors of
+//   find_scales: from the words (of that pass, or of the product that stored the operand) of a, b and, if params.lora is 1, of the LoRA term's operands, writes two vec4f: the factors of
 //     a, b, lora_left and lora_right, and the two factors that undo them. The `columns` values of the bias follow. Grid: (1).
 //
 // Numbers of f16 have all their 11 bits from 2^-14 to 2^16; below they are multiples of 2^-24. Multiplied by 2^(14 - e), e being
@@ -15,6 +15,7 @@ struct Params {
   lora: u32,
   alpha: f32,     // scale of a b
   ext_scale: f32, // scale of the LoRA term
+  words_a: u32, words_b: u32, words_left: u32, words_right: u32, // of the operands' largest magnitudes
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -69,7 +70,12 @@ fn power(e: i32) -> f32 {
 
 @compute @workgroup_size(256)
 fn find_scales(@builtin(local_invocation_index) lane: u32) {
-  tops[lane] = vec4u(largest_a[lane], largest_b[lane], largest_left[lane], largest_right[lane]);
+  var found = vec4u();
+  for (var i = lane; i < params.words_a; i += 256u) { found.x = max(found.x, largest_a[i]); }
+  for (var i = lane; i < params.words_b; i += 256u) { found.y = max(found.y, largest_b[i]); }
+  for (var i = lane; i < params.words_left; i += 256u) { found.z = max(found.z, largest_left[i]); }
+  for (var i = lane; i < params.words_right; i += 256u) { found.w = max(found.w, largest_right[i]); }
+  tops[lane] = found;
   for (var i = lane; i < params.columns / 4u; i += 256u) { scales[2u + i] = bias_values[i]; }
   reduce(lane);
   if (lane != 0u) { return; }

@@ -57,6 +57,8 @@ export class Tensor {
     readonly elementOffset = 0,
     /** The tensor of which this is a reshaped view: they share one gradient. null for others; slices have no gradient. */
     readonly root: Tensor | null = null,
+    /** True for the words of a tensor that is stored as f16. */
+    readonly words = false,
   ) {
     this.size = sizeOf(shape)
   }
@@ -82,6 +84,11 @@ export class Tensor {
     view.requiresGrad = this.requiresGrad
     view.grad = this.grad
     return view
+  }
+
+  /** The 32-bit words of a tensor that is stored as f16, for kernels that take them as they are. */
+  asWords(): Tensor {
+    return new Tensor(this.storage, [this.size / 2], this.elementOffset / 2, null, true)
   }
 
   /** A view of rows start..end (exclusive) of the first dimension; no gradient flows through it. @throws Error if out of range */

@@ -2,7 +2,7 @@
 import type { Engine } from '../device/engine'
 import type { Grid } from '../device/grid'
 import type { Shader, UniformValues } from '../device/shader'
-import type { Storage, Tensor, TensorKind } from '../device/tensor'
+import type { Storage, StorageType, Tensor, TensorKind } from '../device/tensor'
 
 export interface Dispatch {
   /** shader/entry */
@@ -28,7 +28,7 @@ export interface Recorder {
   readonly engine: Engine
   /** What has been recorded so far. */
   readonly dispatches: readonly Dispatch[]
-  tensor(label: string, shape: readonly number[], kind?: TensorKind): Tensor
+  tensor(label: string, shape: readonly number[], kind?: TensorKind, storage?: StorageType): Tensor
   dispatch(
     shader: Shader,
     entry: string,

@@ -51,7 +51,8 @@ export function packForBackward(
   for (const [storage, { lastForward, firstBackward, writtenInBackward }] of usesOf(all, backwardStart)) {
     const elements = storage.bytes / 4
     const saved = lastForward >= 0 && firstBackward >= 0 && !writtenInBackward
-    const packable = !storage.buffer && !kept.has(storage) && storage.kind === 'activation' && eligibleForF16(elements)
+    const packable =
+      !storage.buffer && !kept.has(storage) && storage.kind === 'activation' && !storage.f16 && eligibleForF16(elements)
     if (!saved || !packable) continue
     const words = g.tensor(`${storage.label}: f16`, [elements / 2])
     const unpacked = g.tensor(storage.label, [elements])

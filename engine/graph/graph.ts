@@ -69,13 +69,20 @@ export class Graph implements Recorder {
   ) {}
 
   /** Creates an intermediate, which gets its memory when the graph is compiled. @throws Error if it is too large to bind */
-  tensor(label: string, shape: readonly number[], kind: TensorKind = 'activation'): Tensor {
-    const bytes = sizeOf(shape) * 4
+  tensor(
+    label: string,
+    shape: readonly number[],
+    kind: TensorKind = 'activation',
+    storage: StorageType = 'f32',
+  ): Tensor {
+    const bytes = sizeOf(shape) * (storage === 'f16' ? 2 : 4)
     if (bytes > this.engine.maxBinding)
       throw new Error(
         `${label} [${shape.join(', ')}] takes ${bytes} bytes, over the ${this.engine.maxBinding} this adapter binds at once: ${TOO_LARGE}`,
       )
-    return new Tensor({ kind, label, bytes, buffer: null, offset: 0 }, [...shape])
+    return new Tensor({ kind, label, bytes, buffer: null, offset: 0, ...(storage === 'f16' && { f16: true }) }, [
+      ...shape,
+    ])
   }
 
   /** Creates an input, which the host writes before a run: see Program.write. */
@@ -113,7 +120,7 @@ export class Graph implements Recorder {
       const tensor = bindings[name]
       if (tensor === undefined) throw new Error(`${label}: nothing is bound to "${name}"`)
       const writes = kind === 'read_write'
-      if (writes && tensor?.storage.f16)
+      if (writes && tensor?.storage.f16 && !tensor.words)
         throw new Error(`${label} cannot write ${tensor.label}, which is stored as f16`)
       // an unused writable binding must not share a buffer with anything that this dispatch reads
       const unused = () => (writes ? this.tensor('unused', [64]) : this.unused())
@@ -133,10 +140,10 @@ export class Graph implements Recorder {
   /** An f16 tensor unpacked to f32 for the dispatch that is being recorded; the f32 copy is live for that dispatch only. */
   private asF32(tensor: Tensor): Tensor {
     const { storage, shape, elementOffset } = tensor
-    if (!storage.f16) return tensor
+    if (!storage.f16 || tensor.words) return tensor
     const elements = storage.bytes / 2
     const whole = this.tensor(`${storage.label}: f32`, [elements], 'weight')
-    unpack(this, new Tensor({ ...storage, f16: false }, [elements / 2]), whole)
+    unpack(this, new Tensor(storage, [elements]).asWords(), whole)
     return new Tensor(whole.storage, shape, elementOffset)
   }
 

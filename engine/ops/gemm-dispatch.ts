@@ -33,9 +33,15 @@ export function alignedThroughout(o: Gemm, rows = o.m): number[] {
   return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
 }
 
+/** Only kernels for matrix units take f16, as words of two. */
+const wordsOf = (tensor: Tensor | null | undefined) => (tensor?.storage.f16 ? tensor.asWords() : (tensor ?? null))
+
 /** Tiles of rows of one dispatch, at most; a multiple of 64, so that parts of tensors begin where they can be bound. */
 export const tilesOfRows = ({ engine }: Recorder) =>
   Math.floor(engine.device.limits.maxComputeWorkgroupsPerDimension / 64) * 64
+
+/** True if a kernel computes the product in one dispatch. */
+export const isOneDispatch = (g: Recorder, { m }: Gemm, { tile }: GemmKernel): boolean => m <= tilesOfRows(g) * tile.m
 
 /**
  * Records the product `o` by a kernel. `more` are tensors that only this kernel binds, by the shader's names. Prompts on a large image
@@ -63,8 +69,8 @@ function dispatchRows(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<str
     b: b.tensor,
     c: c.tensor,
     bias_values: o.bias ?? null,
-    residual_values: o.residual ?? null,
-    pre: o.pre ?? null,
+    residual_values: wordsOf(o.slope ?? o.residual),
+    pre: wordsOf(o.pre),
     lora_left: lora?.left ?? null,
     lora_right: lora?.right ?? null,
     ...more,
@@ -94,9 +100,9 @@ function dispatchRows(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<str
     alpha: o.alpha ?? 1,
     bias: o.bias ? 1 : 0,
     activation: ACTIVATION[o.activation ?? 'none'],
-    residual: o.residual ? 1 : 0,
+    residual: o.slope ? (o.slope.storage.f16 ? 3 : 2) : o.residual ? 1 : 0,
     accumulate: o.accumulate ?? 0,
-    keep_pre: o.pre ? 1 : 0,
+    keep_pre: o.pre ? (o.pre.storage.f16 ? 2 : 1) : more.pre ? 3 : 0,
     extensions: lora?.extensions.length ?? 0,
     rank: lora?.rank ?? 0,
     ext_scale: lora?.scale ?? 0,

@@ -6,13 +6,14 @@
 import type { Engine } from '../device/engine'
 import { MATRIX_WORK } from '../device/kernel-variants'
 import type { Recorder } from '../graph/dispatch'
-import type { Tensor } from '../device/tensor'
+import { matmulClass } from '../device/matmul-class'
+import { type Tensor, eligibleForF16 } from '../device/tensor'
 import half from '../../shaders/gemm-matrix.wgsl'
 import split3 from '../../shaders/gemm-matrix-split3.wgsl'
 import { alignedThroughout, dispatchGemm, type GemmKernel, multiplesOf4 } from './gemm-dispatch'
 import { type SplitAim, gemmSplit, splitRanges } from './gemm-split'
 import type { Gemm, Operand } from './gemm-types'
-import { type Region, largestOf, scalesOf } from './operand-scale'
+import { type Region, largestOf, noteLargest, scalesOf } from './operand-scale'
 
 export type MatrixVariant = 'matrix' | 'matrix-split3'
 
@@ -53,15 +54,35 @@ export function gemmMatrix(g: Recorder, o: Gemm, variant: MatrixVariant): void {
     left: lora ? largestOf(g, lora.left, wholeOf(lora.left)) : null,
     right: lora ? largestOf(g, lora.right, wholeOf(lora.right)) : null,
   }
-  const record = (to: Recorder, part: Gemm) => {
+  const record = (to: Recorder, part: Gemm, more: { pre?: Tensor } = {}) => {
     const scales = scalesOf(to, largest, part.alpha ?? 1, part.lora?.scale ?? 0, part.bias ?? null)
-    dispatchGemm(to, part, kernelOf(variant, part), { bias_values: scales })
+    dispatchGemm(to, part, kernelOf(variant, part), { bias_values: scales, ...more })
   }
-  const aim: SplitAim = { ...AIM, tile: KERNELS[variant].tile }
-  const ranges = splitRanges(o, aim)
-  if (ranges) gemmSplit(g, o, ranges, record)
-  else record(g, o)
+  const ranges = splitRanges(o, aimOf(variant))
+  if (ranges) return gemmSplit(g, o, ranges, record)
+  const { m, n, c } = o
+  if (!o.operand || o.pre || m * n !== c.tensor.size || c.stride !== n) return record(g, o)
+  const { tile } = KERNELS[variant]
+  const groups = Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
+  const stored = g.tensor(`${c.tensor.label}: largest`, [2 * groups], 'statistic')
+  record(g, o, { pre: stored })
+  noteLargest(g, c.tensor, stored)
 }
+
+const aimOf = (variant: MatrixVariant): SplitAim => ({ ...AIM, tile: KERNELS[variant].tile })
+
+/** True if a product runs on matrix units in one dispatch, so that it can be multiplied by GELU's slope (Gemm.slope). */
+export function fusesSlope(engine: Engine, o: Gemm): boolean {
+  const variant = engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)]
+  if (variant !== 'matrix' && variant !== 'matrix-split3') return false
+  return fitsMatrix(engine, o, variant) && !splitRanges(o, aimOf(variant))
+}
+
+/** True if a product can keep its values before the activation as f16 without a loss: in precision `high`, where all operands are. */
+export const keepsHalf = (engine: Engine, o: Gemm): boolean =>
+  engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)] === 'matrix' &&
+  fitsMatrix(engine, o, 'matrix') &&
+  eligibleForF16(o.m * o.n)
 
 function kernelOf(variant: MatrixVariant, { layout }: Gemm): GemmKernel {
   const constants = { a_along_k: layout === 'tn' ? 0 : 1, b_along_k: layout === 'nt' ? 1 : 0 }

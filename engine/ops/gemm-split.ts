@@ -53,8 +53,8 @@ export function splitRanges(o: Gemm, aim: SplitAim = F32_AIM): SplitRanges | nul
 }
 
 /** True if the second pass supports the product's epilogue, and the dimension of heads is free for the ranges. */
-export function canSplit({ heads = 1, pre, lora, activation = 'none' }: Gemm): boolean {
-  return heads === 1 && !pre && !lora && activation === 'none'
+export function canSplit({ heads = 1, pre, slope, lora, activation = 'none' }: Gemm): boolean {
+  return heads === 1 && !pre && !slope && !lora && activation === 'none'
 }
 
 /** k in `count` ranges and a rest. */

@@ -60,6 +60,13 @@ export interface Gemm {
   residual?: Tensor | null
   /** Receives the value before the activation; laid out as C. */
   pre?: Tensor | null
+  /**
+   * The input of a GELU, laid out as C, of which the product is the gradient of the output: the product is multiplied by GELU's
+   * slope there. Only where `fusesSlope`.
+   */
+  slope?: Tensor | null
+  /** True if other products will read C: where it is cheap, its largest magnitude is found while it is stored (operand-scale.ts). */
+  operand?: boolean
   accumulate?: 0 | 1
   lora?: LoraTerm | null
 }

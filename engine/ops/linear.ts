@@ -1,7 +1,8 @@
 /** @file The linear layer y = act(x·Wᵀ + b + LoRA) + residual, forward and backward. */
 import type { Graph } from '../graph/graph'
 import { Tensor } from '../device/tensor'
-import { gemm } from './gemm'
+import { type Gemm, gemm } from './gemm'
+import { fusesSlope, keepsHalf } from './gemm-matrix'
 import { activateBackward } from './pointwise'
 
 /**
@@ -56,15 +57,23 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
   const y = g.tensor(options.label ?? `${weight.label}: y`, [m, n])
   const inputs = [x, weight, bias, lora?.a, lora?.b, tuned?.delta]
   const keepPre = g.training && activation !== 'none' && inputs.some((tensor) => tensor?.requiresGrad)
-  const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n]) : null
 
   const down = lora ? g.tensor(`${weight.label}: LoRA down-projection`, [m, lora.ranges.length * lora.rank]) : null
   if (lora && down) {
     const columns = down.columns
-    gemm(g, { layout: 'nt', m, n: columns, k, a: rows(x, k), b: rows(lora.a, k), c: rows(down, columns) })
+    gemm(g, {
+      layout: 'nt',
+      m,
+      n: columns,
+      k,
+      a: rows(x, k),
+      b: rows(lora.a, k),
+      c: rows(down, columns),
+      operand: true,
+    })
   }
   const extensions = lora ? extensionsOf(lora) : []
-  gemm(g, {
+  const product: Gemm = {
     layout: 'nt',
     m,
     n,
@@ -75,31 +84,31 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
     bias,
     activation,
     residual,
-    pre,
+    operand: activation !== 'none',
     lora: lora && down ? { left: down, right: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
-  })
+  }
+  const storage = keepPre && keepsHalf(g.engine, product) ? 'f16' : 'f32'
+  const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n], 'activation', storage) : null
+  gemm(g, { ...product, pre })
 
-  g.record([...inputs, residual], y, (dy) => {
-    if (!inputs.some((tensor) => tensor?.requiresGrad)) return g.passGradient(residual, dy)
-    let dpre = dy
-    if (activation !== 'none') {
-      dpre = g.tensor(`${weight.label}: gradient before ${activation}`, [m, n], 'gradient')
-      activateBackward(g, activation, pre!, dy, { tensor: dpre, accumulate: 0 })
-    }
+  g.record(pre ? inputs : [...inputs, residual], pre ?? y, (dpre) => {
+    if (!inputs.some((tensor) => tensor?.requiresGrad)) return g.passGradient(residual, dpre)
     const ddown = lora && down ? loraBackward(g, lora, x, down, dpre) : null
-    const dx = g.gradientTarget(x)
-    if (dx)
-      gemm(g, {
-        layout: 'nn',
-        m,
-        n: k,
-        k: n,
-        a: rows(dpre, n),
-        b: rows(weight, k),
-        c: rows(dx.tensor, k),
-        accumulate: dx.accumulate,
-        lora: lora && ddown && { left: ddown, right: lora.a, rank: ddown.columns, scale: 1, extensions: [wholeOf(k)] },
-      })
+    const back: Gemm = {
+      layout: 'nn',
+      m,
+      n: k,
+      k: n,
+      a: rows(dpre, n),
+      b: rows(weight, k),
+      c: rows(x, k),
+      lora: lora && ddown && { left: ddown, right: lora.a, rank: ddown.columns, scale: 1, extensions: [wholeOf(k)] },
+    }
+    // the gradient of the values before the GELU that made x, at once
+    const before = geluInputs.get(x.root ?? x)
+    const slope = before && fusesSlope(g.engine, back) ? before : null
+    const dx = g.gradientTarget(slope ?? x)
+    if (dx) gemm(g, { ...back, c: rows(dx.tensor, k), accumulate: dx.accumulate, slope, operand: slope !== null })
     const dw = g.gradientTarget(weight)
     if (dw)
       gemm(g, {
@@ -114,10 +123,19 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
       })
     if (tuned) tunedBackward(g, tuned, x, dpre)
     addBiasGradient(g, bias, dpre)
+    if (!pre) g.passGradient(residual, dpre)
+  })
+  if (!pre || activation === 'none') return y
+  if (activation === 'gelu' && !residual) geluInputs.set(y, pre)
+  g.record([pre, residual], y, (dy) => {
+    activateBackward(g, activation, pre, dy, g.gradientTarget(pre))
     g.passGradient(residual, dy)
   })
   return y
 }
+
+/** Of outputs of layers with GELU, the values before it: a layer that reads such an output may compute their gradient itself. */
+const geluInputs = new WeakMap<Tensor, Tensor>()
 
 /** Records the gradient of a bias that was added to every row: the sums of the columns of dy (rows, bias). */
 export function addBiasGradient(g: Graph, bias: Tensor | null | undefined, dy: Tensor): void {

@@ -26,13 +26,30 @@ const WORDS = 256
 /** The results of passes that were recorded, by the operand's memory and region. */
 const known = new WeakMap<Recorder, Map<Storage, Map<string, Tensor>>>()
 
-/** Records a pass that finds the largest magnitudes in ranges of an operand, unless there is one and it still holds. */
-export function largestOf(g: Recorder, operand: Tensor, region: Region): Tensor {
+const resultsFor = (g: Recorder, operand: Tensor): Map<string, Tensor> => {
   const passes = known.get(g) ?? new Map<Storage, Map<string, Tensor>>()
   known.set(g, passes)
   const ofOperand = passes.get(operand.storage) ?? new Map<string, Tensor>()
   passes.set(operand.storage, ofOperand)
-  const key = JSON.stringify([operand.elementOffset, Object.values(region)])
+  return ofOperand
+}
+
+/** Names a part of an operand's memory: all of it, however it is seen, has one name. */
+const keyOf = ({ elementOffset, size }: Tensor, region: Region): string => {
+  const { rows, columns, stride, start, heads, batches } = region
+  const whole = stride === columns && !start && heads * batches === 1 && rows * columns === size
+  return whole ? `${elementOffset} ${size}` : JSON.stringify([elementOffset, Object.values(region)])
+}
+
+/** Notes that a product which is being recorded stores the largest magnitudes of all of a tensor, so that none of the following need look. */
+export function noteLargest(g: Recorder, operand: Tensor, largest: Tensor): void {
+  resultsFor(g, operand).set(`${operand.elementOffset} ${operand.size}`, largest)
+}
+
+/** Records a pass that finds the largest magnitudes in ranges of an operand, unless they are known and still hold. */
+export function largestOf(g: Recorder, operand: Tensor, region: Region): Tensor {
+  const ofOperand = resultsFor(g, operand)
+  const key = keyOf(operand, region)
   const before = ofOperand.get(key)
   if (before && stillHolds(g, before, operand)) return before
   const largest = g.tensor(`${operand.label}: largest`, [WORDS], 'statistic')
@@ -51,7 +68,7 @@ function stillHolds({ dispatches }: Recorder, largest: Tensor, operand: Tensor):
   return false
 }
 
-const NO_SCALES = { lora: 0, alpha: 1, ext_scale: 0 }
+const NO_SCALES = { lora: 0, alpha: 1, ext_scale: 0, words_a: 0, words_b: 0, words_left: 0, words_right: 0 }
 const NO_REGION = { rows: 0, columns: 0, stride: 0, start: 0, heads: 1, head: 0, batches: 1, batch: 0 }
 
 interface ProductOperands {
@@ -78,7 +95,17 @@ export function scalesOf(
     shader,
     'find_scales',
     { largest_a: a, largest_b: b, largest_left: left ?? a, largest_right: right ?? b, bias_values: bias, scales },
-    { ...NO_REGION, columns, lora: left && right ? 1 : 0, alpha, ext_scale: extScale },
+    {
+      ...NO_REGION,
+      columns,
+      lora: left && right ? 1 : 0,
+      alpha,
+      ext_scale: extScale,
+      words_a: a.size,
+      words_b: b.size,
+      words_left: left?.size ?? 0,
+      words_right: right?.size ?? 0,
+    },
     [1],
   )
   return scales

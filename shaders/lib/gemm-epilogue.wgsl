@@ -1,6 +1,9 @@
 // The epilogue of matrix products: stores act(sum + bias) + residual (+ old c) at place `at` of c, in its column `column`.
 // Both count Elements.
 // use: gelu
+@group(0) @binding(5) var<storage, read> residual_values: array<Element>;
+@group(0) @binding(6) var<storage, read_write> pre: array<Element>;
+
 fn activate(x: Element) -> Element {
   if (params.activation == 1u) { return gelu(x); }
   if (params.activation == 2u) { return max(x, Element(0.0)); }

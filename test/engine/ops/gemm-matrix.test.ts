@@ -13,6 +13,8 @@ import { gemm } from '../../../engine/ops/gemm'
 import { fitsMatrix, type MatrixVariant } from '../../../engine/ops/gemm-matrix'
 import type { Gemm, LoraTerm } from '../../../engine/ops/gemm-types'
 import { linear } from '../../../engine/ops/linear'
+import { add, scale } from '../../../engine/ops/pointwise'
+import { takeColumns } from '../../../engine/ops/rows'
 import half from '../../../shaders/gemm-matrix.wgsl'
 import split3 from '../../../shaders/gemm-matrix-split3.wgsl'
 import { checkOp } from '../../support/check-op'
@@ -282,10 +284,117 @@ for (const variant of VARIANTS) {
     })
     const passes = entriesOf(recorded!)
     assert.is(passes.filter((one) => one === entry).length, 9, 'all products but the sum of the bias gradient')
-    // x, A, weight, x Aᵀ, B forward; dy, d(x Aᵀ) backward: products with parts of them use what was found for the whole
-    assert.is(passes.filter((one) => one === 'find_largest').length, 7, 'operands are read once for all products')
+    // x, A, weight, B forward; dy, d(x Aᵀ) backward: products with parts of them use what was found for the whole, and x Aᵀ is
+    // measured where it is stored
+    assert.is(passes.filter((one) => one === 'find_largest').length, 6, 'operands are read once for all products')
   })
 }
+
+/** Two layers with a GELU between them, and what is recorded for them. */
+async function mlp(variant: MatrixVariant, use: 'once' | 'twice' | 'reshaped' | 'large') {
+  const [m, n, k] = use === 'large' ? [128, 32, 8] : [36, 40, 20]
+  useAlways(variant)
+  let recorded: Graph
+  const exact = variant === 'matrix-split3'
+  await checkOp({
+    engine,
+    inputs: {
+      x: { shape: [m, k], grad: true },
+      w1: { shape: [n, k], grad: true },
+      w2: { shape: [k, n], grad: true },
+    },
+    build: (g, { x, w1, w2 }) => {
+      recorded = g
+      const hidden = linear(g, x, { weight: w1 }, { activation: 'gelu' })
+      if (use === 'reshaped') return linear(g, hidden.reshape(4, m / 4, n), { weight: w2 })
+      const y = linear(g, hidden, { weight: w2 })
+      return use !== 'twice' ? y : linear(g, hidden, { weight: w2 }, { residual: addScale(g, y, hidden) })
+    },
+    reference: ({ x, w1, w2 }) => {
+      const y = new Float64Array(m * k)
+      for (let i = 0; i < m; i++) {
+        const hidden = Array.from({ length: n }, (_, j) => {
+          let sum = 0
+          for (let l = 0; l < k; l++) sum += x[i * k + l] * w1[j * k + l]
+          return gelu(sum)
+        })
+        for (let l = 0; l < k; l++) {
+          let sum = 0
+          for (let j = 0; j < n; j++) sum += hidden[j] * w2[l * n + j]
+          y[i * k + l] = use === 'twice' ? 2 * sum + 0.5 * hidden[l] : sum
+        }
+      }
+      return y
+    },
+    samples: 5,
+    tolerance: exact ? 2e-6 : 1e-3,
+    gradientTolerance: exact ? 1e-5 : 2e-3,
+  })
+  return recorded!
+}
+
+/** y (m, k) + half of the first k columns of x (m, n): another use of x. */
+const addScale = (g: Graph, y: Tensor, x: Tensor) => add(g, y, scale(g, takeColumns(g, x, 0, y.columns), 0.5))
+
+for (const variant of VARIANTS)
+  testF16(
+    `${variant}: the product that makes a GELU's gradient multiplies by the slope, and finds its magnitude`,
+    async () => {
+      for (const use of ['once', 'reshaped'] as const) {
+        const entries = entriesOf(await mlp(variant, use))
+        assert.not(entries.includes('activate_backward'), entries.join(' '))
+        // x, w1, hidden, w2 forward; dy backward: the gradient before the GELU is measured where it is stored
+        assert.is(entries.filter((one) => one === 'find_largest').length, 5, entries.join(' '))
+      }
+      // contributions of other operations to the same gradient are added
+      const entries = entriesOf(await mlp(variant, 'twice'))
+      assert.is(entries.filter((one) => one === 'activate_backward').length, 1, entries.join(' '))
+    },
+  )
+
+testF16(
+  'in precision high the input of a GELU is kept as f16, and expanded for kernels that do not read it',
+  async () => {
+    const f16 = (g: Graph) =>
+      g.dispatches.filter(({ bindings }) => bindings.some(({ tensor }) => tensor.storage.f16)).length
+    assert.is(f16(await mlp('matrix', 'once')), 0, 'too small')
+    assert.is(f16(await mlp('matrix-split3', 'large')), 0, 'it would lose bits')
+    assert.is(
+      f16(await mlp('matrix', 'large')),
+      2,
+      'the product that writes it and the one that multiplies by the slope',
+    )
+    useAlways('matrix')
+    const g = new Graph(engine, true)
+    const [x, w1] = [g.input('x', [128, 64]), g.input('w1', [64, 64])]
+    x.requiresGrad = true
+    const y = linear(g, x, { weight: w1 }, { activation: 'gelu' })
+    const up = g.input('up', [128, 64])
+    g.keep(y)
+    g.backward(y, up)
+    const dx = g.keep(g.gradientOf(x)!)
+    assert.is(f16(g), 2, 'written by the product, read where it is expanded')
+    const program = await g.compile()
+    program.poison()
+    const values = [x, w1, up].map((tensor, i) => randomArray(7 + i, tensor.size, i === 1 ? 0.3 : 1))
+    ;[x, w1, up].forEach((tensor, i) => program.write(tensor, values[i]))
+    program.run()
+    const got = await program.read(dx)
+    program.destroy()
+    const [xs, ws, ups] = values
+    const expected = new Float64Array(got.length)
+    const slope = (z: number) => (gelu(z + 1e-4) - gelu(z - 1e-4)) / 2e-4
+    for (let i = 0; i < 128; i++)
+      for (let j = 0; j < 64; j++) {
+        let z = 0
+        for (let l = 0; l < 64; l++) z += xs[i * 64 + l] * ws[j * 64 + l]
+        const d = slope(z) * ups[i * 64 + j]
+        for (let l = 0; l < 64; l++) expected[i * 64 + l] += d * ws[j * 64 + l]
+      }
+    const error = relativeError(got, expected)
+    assert.ok(error < 1e-3 && error > 1e-5, `${error}`)
+  },
+)
 
 testF16('f32 accuracy holds for long sums', async () => {
   useAlways('matrix-split3')
