@@ -58,6 +58,8 @@ export class Graph implements Recorder {
   private readonly gradients = new Map<Tensor, Tensor>()
   /** Gradients whose memory has become another tensor's gradient: see passGradient. */
   private readonly passed = new Set<Tensor['storage']>()
+  /** Outputs of segments that are recomputed: a gradient must reach themselves, as what they are made of is no longer on the tape. */
+  private readonly detached = new WeakSet<Tensor>()
   /** Segments recorded so far, in order. */
   readonly segments: ModelSegment[] = []
 
@@ -186,6 +188,7 @@ export class Graph implements Recorder {
             `${name}: ${label} writes ${tensor.label}, which would be written twice when it is recomputed`,
           )
     const roots = outputs.map(rootOf)
+    for (const root of roots) this.detached.add(root)
     this.tape.push({ outputs: roots, backward: (gradients) => this.recomputeBackward(build, gradients) })
     return outputs
   }
@@ -272,6 +275,11 @@ export class Graph implements Recorder {
       const gradients = outputs.map((output) => this.gradients.get(output) ?? null)
       if (gradients.some((gradient) => gradient)) backward(gradients)
     }
+  }
+
+  /** False if `tensor` is the output of a segment that is recomputed, so that only its own gradient leads back into the segment. */
+  leadsBack(tensor: Tensor): boolean {
+    return !this.detached.has(rootOf(tensor))
   }
 
   /** The gradient of a tensor after `backward`; null if none reached it. */

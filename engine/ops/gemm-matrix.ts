@@ -10,7 +10,7 @@ import { matmulClass } from '../device/matmul-class'
 import { type Tensor, eligibleForF16 } from '../device/tensor'
 import half from '../../shaders/gemm-matrix.wgsl'
 import split3 from '../../shaders/gemm-matrix-split3.wgsl'
-import { alignedThroughout, dispatchGemm, type GemmKernel, multiplesOf4 } from './gemm-dispatch'
+import { alignedThroughout, dispatchGemm, type GemmKernel, isOneDispatch, multiplesOf4 } from './gemm-dispatch'
 import { type SplitAim, gemmSplit, splitRanges } from './gemm-split'
 import type { Gemm, Operand } from './gemm-types'
 import { type Region, largestOf, noteLargest, scalesOf } from './operand-scale'
@@ -61,7 +61,8 @@ export function gemmMatrix(g: Recorder, o: Gemm, variant: MatrixVariant): void {
   const ranges = splitRanges(o, aimOf(variant))
   if (ranges) return gemmSplit(g, o, ranges, record)
   const { m, n, c } = o
-  if (!o.operand || o.pre || m * n !== c.tensor.size || c.stride !== n) return record(g, o)
+  const whole = m * n === c.tensor.size && c.stride === n
+  if (!o.operand || o.pre || !whole || !isOneDispatch(g, o, KERNELS[variant])) return record(g, o)
   const { tile } = KERNELS[variant]
   const groups = Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
   const stored = g.tensor(`${c.tensor.label}: largest`, [2 * groups], 'statistic')
@@ -82,7 +83,9 @@ export function fusesSlope(engine: Engine, o: Gemm): boolean {
 export const keepsHalf = (engine: Engine, o: Gemm): boolean =>
   engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)] === 'matrix' &&
   fitsMatrix(engine, o, 'matrix') &&
-  eligibleForF16(o.m * o.n)
+  eligibleForF16(o.m * o.n) &&
+  // it is read eight at a time
+  (o.m * o.n) % 8 === 0
 
 function kernelOf(variant: MatrixVariant, { layout }: Gemm): GemmKernel {
   const constants = { a_along_k: layout === 'tn' ? 0 : 1, b_along_k: layout === 'nt' ? 1 : 0 }

@@ -105,7 +105,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
       lora: lora && ddown && { left: ddown, right: lora.a, rank: ddown.columns, scale: 1, extensions: [wholeOf(k)] },
     }
     // the gradient of the values before the GELU that made x, at once
-    const before = geluInputs.get(x.root ?? x)
+    const before = g.leadsBack(x) ? geluInputs.get(x.root ?? x) : null
     const slope = before && fusesSlope(g.engine, back) ? before : null
     const dx = g.gradientTarget(slope ?? x)
     if (dx) gemm(g, { ...back, c: rows(dx.tensor, k), accumulate: dx.accumulate, slope, operand: slope !== null })

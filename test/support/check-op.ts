@@ -4,7 +4,7 @@
  * must be accumulated in either order. Memory is filled with NaN before the run, and the upstream gradient is random.
  */
 import * as assert from 'uvu/assert'
-import { Graph } from '../../engine/graph/graph'
+import { Graph, type MemoryOptions } from '../../engine/graph/graph'
 import type { Tensor } from '../../engine/device/tensor'
 import { scale } from '../../engine/ops/pointwise'
 import type { Engine } from '../../engine/device/engine'
@@ -30,6 +30,8 @@ export interface OpCheck<K extends string> {
   samples?: number
   /** Step of the central differences. */
   epsilon?: number
+  /** What is recomputed or stored as f16. */
+  memory?: MemoryOptions
   /** The engine to check; by default the one of this machine's adapter. */
   engine?: Engine
 }
@@ -45,7 +47,7 @@ export async function checkOp<K extends string>(check: OpCheck<K>): Promise<void
 async function checkOnce<K extends string>(check: OpCheck<K>, otherFirst: boolean): Promise<void> {
   const names = Object.keys(check.inputs) as K[]
   const training = names.some((n) => check.inputs[n].grad)
-  const g = new Graph(check.engine ?? defaultEngine, training)
+  const g = new Graph(check.engine ?? defaultEngine, training, check.memory)
   const sources = {} as Record<K, Tensor>
   const values = {} as Record<K, Float32Array | Uint32Array | Int32Array>
   const inner = {} as Record<K, Tensor>

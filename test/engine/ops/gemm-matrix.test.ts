@@ -291,8 +291,8 @@ for (const variant of VARIANTS) {
 }
 
 /** Two layers with a GELU between them, and what is recorded for them. */
-async function mlp(variant: MatrixVariant, use: 'once' | 'twice' | 'reshaped' | 'large') {
-  const [m, n, k] = use === 'large' ? [128, 32, 8] : [36, 40, 20]
+async function mlp(variant: MatrixVariant, use: 'once' | 'twice' | 'reshaped' | 'recomputed' | 'large' | 'odd') {
+  const [m, n, k] = use === 'large' ? [128, 32, 8] : use === 'odd' ? [147, 28, 8] : [36, 40, 20]
   useAlways(variant)
   let recorded: Graph
   const exact = variant === 'matrix-split3'
@@ -305,7 +305,7 @@ async function mlp(variant: MatrixVariant, use: 'once' | 'twice' | 'reshaped' | 
     },
     build: (g, { x, w1, w2 }) => {
       recorded = g
-      const hidden = linear(g, x, { weight: w1 }, { activation: 'gelu' })
+      const [hidden] = g.segment('first', () => [linear(g, x, { weight: w1 }, { activation: 'gelu' })])
       if (use === 'reshaped') return linear(g, hidden.reshape(4, m / 4, n), { weight: w2 })
       const y = linear(g, hidden, { weight: w2 })
       return use !== 'twice' ? y : linear(g, hidden, { weight: w2 }, { residual: addScale(g, y, hidden) })
@@ -329,6 +329,7 @@ async function mlp(variant: MatrixVariant, use: 'once' | 'twice' | 'reshaped' | 
     samples: 5,
     tolerance: exact ? 2e-6 : 1e-3,
     gradientTolerance: exact ? 1e-5 : 2e-3,
+    memory: { recompute: () => use === 'recomputed' },
   })
   return recorded!
 }
@@ -346,9 +347,11 @@ for (const variant of VARIANTS)
         // x, w1, hidden, w2 forward; dy backward: the gradient before the GELU is measured where it is stored
         assert.is(entries.filter((one) => one === 'find_largest').length, 5, entries.join(' '))
       }
-      // contributions of other operations to the same gradient are added
-      const entries = entriesOf(await mlp(variant, 'twice'))
-      assert.is(entries.filter((one) => one === 'activate_backward').length, 1, entries.join(' '))
+      // contributions of other operations to the same gradient are added; into a segment that is recomputed, only its output's leads
+      for (const use of ['twice', 'recomputed'] as const) {
+        const entries = entriesOf(await mlp(variant, use))
+        assert.is(entries.filter((one) => one === 'activate_backward').length, 1, `${use}: ${entries.join(' ')}`)
+      }
     },
   )
 
@@ -359,6 +362,7 @@ testF16(
       g.dispatches.filter(({ bindings }) => bindings.some(({ tensor }) => tensor.storage.f16)).length
     assert.is(f16(await mlp('matrix', 'once')), 0, 'too small')
     assert.is(f16(await mlp('matrix-split3', 'large')), 0, 'it would lose bits')
+    assert.is(f16(await mlp('matrix', 'odd')), 0, 'eight at a time do not fit')
     assert.is(
       f16(await mlp('matrix', 'large')),
       2,
