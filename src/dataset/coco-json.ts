@@ -7,6 +7,7 @@ import type { Rle } from '../../engine/masks/rle'
 import { messageOf, UserError } from '../host/errors'
 import { stemOf } from './file-stems'
 import { isObject, type JsonObject, readJson, sideOf } from './formats/json'
+import { otherFormat } from './formats/recognise-json'
 import { shown } from '../text/check-value'
 
 export interface CocoImage {
@@ -72,28 +73,9 @@ const looksLikeCoco = (json: unknown): boolean =>
   (isObject(json) && Array.isArray(json.annotations) && (Array.isArray(json.images) || isObject(json.image))) ||
   (Array.isArray(json) && json.length > 0 && json.every((entry) => isObject(entry) && 'segmentation' in entry))
 
-/** Whose format a JSON value is instead, for a message. */
-function otherFormat(json: unknown): string {
-  const first = Array.isArray(json) ? json[0] : json
-  if (!isObject(first)) return ''
-  const is = (...keys: string[]) => keys.every((key) => key in first)
-  const name = is('shapes', 'imagePath')
-    ? 'it is a file of labelme: --format labelme'
-    : is('_via_img_metadata') || Object.values(first).some((entry) => isObject(entry) && 'regions' in entry)
-      ? 'it is a file of VIA: --format via'
-      : is('data') && (is('annotations') || is('completions'))
-        ? 'it is a file of Label Studio: --format label-studio'
-        : is('objects', 'size')
-          ? 'it is a file of Supervisely: export the project as COCO'
-          : is('items', 'categories')
-            ? 'it is a file of Datumaro: export it as COCO'
-            : ''
-  return name && `; ${name}`
-}
-
 /** @throws Error if it is no COCO file */
 function cocoOf(json: unknown, path: string, crowds: CrowdMode): Coco {
-  if (!looksLikeCoco(json)) throw new Error(`it has no lists "images" and "annotations"${otherFormat(json)}`)
+  if (!looksLikeCoco(json)) throw new Error(`it has no lists "images" and "annotations"${otherFormat(json, 'coco')}`)
   if (Array.isArray(json) && json.some((entry) => 'image_id' in entry))
     throw new Error(
       'it is a list of results, whose image_id names no file: write them into the "annotations" of the file that has the list "images"',

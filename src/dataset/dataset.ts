@@ -79,7 +79,9 @@ export async function listPairs(
   const pairs: (PairEntry & { group: string })[] = []
   const remarks: BadItem[] = []
   for (const [i, path] of folders.entries()) {
-    if (!existsSync(path) || !statSync(path).isDirectory()) throw new UserError(`there is no folder ${path}`)
+    if (!existsSync(path)) throw new UserError(`there is no folder ${path}`)
+    if (!statSync(path).isDirectory())
+      throw new UserError(`${path} is a file, not a folder: a dataset is a folder with images and their label maps`)
     const groupOf = await readGroups(path, groupBy)
     const prefix = folders.length > 1 ? `${names[i]}/` : ''
     const here = await findPairs(path, coco)

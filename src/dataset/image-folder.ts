@@ -2,6 +2,7 @@
 import { extname, join, posix } from 'node:path'
 import { imageExtensions } from '../images/sniff-image'
 import { stemOf } from './file-stems'
+import { foreignIn } from '../text/foreign-file'
 import { UserError } from '../host/errors'
 import { listFiles } from './list-files'
 
@@ -34,7 +35,7 @@ export class ImageFolder {
   /** @throws UserError if the folder cannot be read or, unless it `mayBeEmpty`, contains no images */
   static async open(folder: string, { mayBeEmpty = false } = {}): Promise<ImageFolder> {
     const files = (await listFiles(folder)).filter((file) => imageExtensions.includes(extname(file).toLowerCase()))
-    if (!files.length && !mayBeEmpty) throw new UserError(`there are no images in ${folder}`)
+    if (!files.length && !mayBeEmpty) throw new UserError(`there are no images in ${folder}${await foreignIn(folder)}`)
     return new ImageFolder(folder, files)
   }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { foreignIn } from '../text/foreign-file'
 import { UserError } from '../host/errors'
 import { readCoco, type CocoPicture } from './coco-json'
 import { stemOf } from './file-stems'
@@ -43,13 +44,17 @@ export async function findPairs(folder: string, coco?: string): Promise<PairEntr
   for (const needed of [images, masks])
     if (!existsSync(needed))
       throw new UserError(
-        `${needed} is missing: a dataset has the folders images and masks with files of the same names, or images and annotations.json (COCO)`,
+        `${needed} is missing: a dataset has the folders images and masks with files of the same names, or images and annotations.json (COCO)${await foreignIn(folder)}`,
       )
   const [pictures, maps] = [await listImages(images), await listImages(masks)]
+  const [otherImages, otherMasks] = [
+    pictures.size ? '' : await foreignIn(images),
+    maps.size ? '' : await foreignIn(masks),
+  ]
   return [...new Set([...pictures.keys(), ...maps.keys()])].map((id) => {
     const [image, map] = [pictures.get(id) ?? [], maps.get(id) ?? []]
-    if (!map.length) return { id, reason: `there is no label map of this name in ${masks}` }
-    if (!image.length) return { id, reason: `there is no image of this name in ${images}` }
+    if (!map.length) return { id, reason: `there is no label map of this name in ${masks}${otherMasks}` }
+    if (!image.length) return { id, reason: `there is no image of this name in ${images}${otherImages}` }
     const double = [image, map].find((files) => files.length > 1)
     if (double) return { id, reason: `the name is ambiguous: it may be ${double.join(' or ')}` }
     return { id, imagePath: image[0], labels: { kind: 'map', path: map[0] } }

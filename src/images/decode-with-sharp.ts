@@ -1,6 +1,8 @@
 /** @file Decodes PNG, JPEG, WebP and most TIFF files with sharp, keeping the file's own values. */
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
+import { unusualJpeg } from './jpeg-kind'
+import { firstBytes } from './sniff-image'
 import { checkClaim, type Image } from './image'
 import { turnUpright } from './orientation'
 
@@ -27,7 +29,9 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
     hasAlpha,
     orientation,
     format,
-  } = await sharp(input, settings).metadata().catch(damaged)
+  } = await sharp(input, settings)
+    .metadata()
+    .catch((error: Error) => undecodable(input, error))
   const gray = graySpaces.includes(space)
   const bits = depth === 'uchar' ? 8 : depth === 'ushort' ? 16 : 32
   const kept = gray ? 1 : 3
@@ -43,7 +47,7 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
   const { data, info } = await picture
     .raw({ depth: bits === 8 ? 'uchar' : bits === 16 ? 'ushort' : 'float' })
     .toBuffer({ resolveWithObject: true })
-    .catch(damaged)
+    .catch((error: Error) => undecodable(input, error))
   const values = typed(data, bits)
   const image: Image = { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
   return format === 'tiff' ? image : turnUpright(image, orientation)
@@ -56,6 +60,16 @@ export async function alphaOf(input: string | Buffer): Promise<Uint8Array | null
   return sharp(input).extractChannel('alpha').toColourspace('b-w').raw().toBuffer().catch(damaged)
 }
 
+/** Frame headers of JPEG are found in this many bytes, unless there are profiles of colours before them. */
+const JPEG_HEAD = 2 ** 20
+
+/** Says why a decoder failed. @throws Error always */
+async function undecodable(input: string | Buffer, error: Error): Promise<never> {
+  const kind = unusualJpeg(typeof input === 'string' ? await firstBytes(input, JPEG_HEAD) : input)
+  if (kind) throw new Error(`it is ${kind}, which is not read: save it as PNG or TIFF`)
+  return damaged(error)
+}
+
 /** Rewords a decoder's error: its messages are written for programmers, and some say nothing at all. */
 function damaged(error: Error): never {
   const [detail = ''] = error.message.split('\n').filter((line) => !/^(Unknown error|Warning treated)/.test(line))
@@ -63,6 +77,10 @@ function damaged(error: Error): never {
   if (method)
     throw new Error(
       `it is compressed by ${method}, which is not read: save it without compression, or with LZW or deflate`,
+    )
+  if (/JPEG data precision/i.test(detail))
+    throw new Error(
+      'it is compressed by JPEG of more than 8 bits, or by lossless JPEG, which is not read: save it without compression, or with LZW or deflate',
     )
   throw new Error(`it cannot be decoded, it may be damaged or truncated${detail && ` (${detail.trim()})`}`)
 }

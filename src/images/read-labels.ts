@@ -36,7 +36,11 @@ export async function readLabels(path: string): Promise<LabelMap> {
     const format = await sniffImage(path)
     const lossy = format === 'jpeg' ? 'JPEG' : format === 'webp' && (await isLossyWebp(path)) ? 'WebP' : undefined
     if (lossy) refuse(lossyText(lossy))
-    if (format === 'dm' || format === 'hdf5') refuse('it is the file of a microscope; save label maps as PNG or TIFF')
+    if (format === 'dm') refuse('it is the file of a microscope; save label maps as PNG or TIFF')
+    if (format === 'hdf5')
+      refuse(
+        'it is an HDF5 file, as ilastik and microscopes write it; save label maps as PNG or TIFF (ilastik: choose tif as the format of its export)',
+      )
     if (format === 'tiff') return withTiff(path, (tiff) => storedPage(path, tiff, refuse))
     if (format === 'png') return storedPng(await readWhole(path))
     if (format === 'bmp') return readBmp(await readWhole(path), maxPixels, paletteLabels)

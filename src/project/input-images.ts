@@ -5,6 +5,7 @@ import { stemOf } from '../dataset/file-stems'
 import { imageExtensions } from '../images/sniff-image'
 import { countPages } from '../images/micrograph'
 import { UserError } from '../host/errors'
+import { foreignIn } from '../text/foreign-file'
 import { naturalOrder } from '../text/natural-order'
 import { noneIfMissing } from '../host/files'
 
@@ -33,7 +34,9 @@ export async function listInputs(paths: readonly string[]): Promise<InputImage[]
   }
   const unique = [...new Set(files)]
   if (!unique.length)
-    throw new UserError(`no images in ${paths.join(', ')}: supported file types are ${imageExtensions.join(', ')}`)
+    throw new UserError(
+      `no images in ${paths.join(', ')}: supported file types are ${imageExtensions.join(', ')}${await foreignIn(paths[0])}`,
+    )
   return named(unique)
 }
 

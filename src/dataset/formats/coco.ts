@@ -7,6 +7,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
 import { listFiles } from '../list-files'
 import { flatCoordinates, labelPolygons } from '../single-ring'
+import { foreignIn } from '../../text/foreign-file'
 import type { AnnotatedImage, ExportImage, ExportOptions, AnnotationFormat, ReadAnnotations } from './format'
 
 /** The COCO files of a folder: annotations.json, or else every JSON file (SA-1B has one per image). */
@@ -14,7 +15,7 @@ async function cocoFiles(folder: string): Promise<string[]> {
   const usual = ['annotations.json', 'coco.json'].map((name) => join(folder, name)).find((path) => existsSync(path))
   if (usual) return [usual]
   const files = (await listFiles(folder)).filter((file) => extname(file).toLowerCase() === '.json')
-  if (!files.length) throw new UserError(`there are no COCO files (.json) in ${folder}`)
+  if (!files.length) throw new UserError(`there are no COCO files (.json) in ${folder}${await foreignIn(folder)}`)
   return files.map((file) => join(folder, file))
 }
 

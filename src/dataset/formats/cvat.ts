@@ -13,6 +13,7 @@ import { type XmlTag, xmlTags } from '../../text/xml'
 import { labelPolygons } from '../single-ring'
 import type { AnnotatedImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { sideOf } from './json'
+import { otherContent } from './recognise-json'
 import { ellipse, PointBudget, turnedRectangle } from './primitives'
 
 /** The elements of CVAT that are shapes. */
@@ -24,9 +25,8 @@ export const cvat: AnnotationFormat = {
     const refuse = (reason: string): never => {
       throw new UserError(`cannot use ${file} as CVAT annotations: ${reason}`)
     }
-    const text = decodeText(
-      await readFile(file).catch((error: NodeJS.ErrnoException) => refuse(messageOf(error, file))),
-    )
+    const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => refuse(messageOf(error, file)))
+    const text = decodeText(bytes)
     const images: AnnotatedImage[] = []
     const problems: { where: string; reason: string }[] = []
     let shapes: XmlTag[] | undefined
@@ -50,9 +50,14 @@ export const cvat: AnnotationFormat = {
       }
     } catch (error) {
       if (error instanceof UserError) throw error
-      refuse(messageOf(error))
+      refuse(otherContent(bytes).slice(2) || messageOf(error))
     }
-    if (root !== 'annotations') refuse('it has no element <annotations>: export the task as "CVAT for images 1.1"')
+    if (root !== 'annotations')
+      refuse(
+        root === 'annotation'
+          ? 'it is XML of Pascal VOC, which holds boxes and no masks: export the task as "CVAT for images 1.1"'
+          : `it has no element <annotations>${otherContent(bytes) || ': export the task as "CVAT for images 1.1"'}`,
+      )
     if (!images.length && !problems.length) refuse('it contains no image')
     return { images, problems }
   },

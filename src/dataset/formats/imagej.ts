@@ -7,8 +7,11 @@ import { writeFileAtomic } from '../../host/files'
 import { zipOf } from '../../host/zip-writer'
 import { fileSource } from '../../weights/open-file'
 import { openZip } from '../../weights/zip'
+import { firstBytes } from '../../images/sniff-image'
+import { contentOf } from '../../text/decode-text'
 import { listFiles } from '../list-files'
 import { labelPolygons } from '../single-ring'
+import { FOREIGN_BYTES, foreignIn } from '../../text/foreign-file'
 import type { AnnotatedImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { readRoi, writeRoi } from './imagej-roi'
 import { PointBudget } from './primitives'
@@ -26,9 +29,14 @@ interface RoiFile {
 export const imagej: AnnotationFormat = {
   async read(path, { closeLines, suffix }) {
     const single = existsSync(path) && !statSync(path).isDirectory()
+    if (single && !/\.(zip|roi)$/i.test(path))
+      throw new UserError(
+        `cannot use ${path} as an ROI set of ImageJ: ${contentOf(await firstBytes(path, FOREIGN_BYTES)) ?? 'its name ends in neither .zip nor .roi'}`,
+      )
     const folder = single ? dirname(path) : path
     const files = single ? [basename(path)] : (await listFiles(path)).filter((file) => /\.(zip|roi)$/i.test(file))
-    if (!files.length) throw new UserError(`there are no ROI sets of ImageJ (.zip or .roi) in ${path}`)
+    if (!files.length)
+      throw new UserError(`there are no ROI sets of ImageJ (.zip or .roi) in ${path}${await foreignIn(path)}`)
     // the regions NAME/*.roi belong to one image, as those of NAME.zip do
     const sets = new Map<string, string[]>()
     for (const file of files) {

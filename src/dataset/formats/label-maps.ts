@@ -1,19 +1,23 @@
 /** @file Label maps: for each image a PNG or TIFF whose values are the instances' numbers. */
-import { extname, join } from 'node:path'
-import { existsSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
 import { imageExtensions } from '../../images/sniff-image'
 import { writeLabelTiff } from '../../images/label-tiff-writer'
 import { readLabels } from '../../images/read-labels'
 import { UserError } from '../../host/errors'
+import { foreignIn } from '../../text/foreign-file'
 import { writeLabels } from '../dataset-writer'
 import type { ExportImage, AnnotationFormat } from './format'
 import { listFiles } from '../list-files'
 
 async function readMaps(path: string, suffix: string) {
-  const folder = existsSync(join(path, 'masks')) ? join(path, 'masks') : path
+  const single = !statSync(path).isDirectory()
+  // a file of another program would not be found in the folder of images: it is named first
+  if (single) await readLabels(path)
+  const folder = single ? dirname(path) : existsSync(join(path, 'masks')) ? join(path, 'masks') : path
   const isImage = (file: string) => imageExtensions.includes(extname(file).toLowerCase())
-  const files = (await listFiles(folder)).filter(isImage)
-  if (!files.length) throw new UserError(`there are no label maps (PNG or TIFF) in ${folder}`)
+  const files = single ? [basename(path)] : (await listFiles(folder)).filter(isImage)
+  if (!files.length) throw new UserError(`there are no label maps (PNG or TIFF) in ${folder}${await foreignIn(folder)}`)
   const stems = files.map((file) => file.slice(0, -extname(file).length))
   return {
     problems: stems.flatMap((stem, i) =>

@@ -8,6 +8,7 @@ import { writeAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
 import type { AnnotatedImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { finiteNumber, isObject, type JsonObject, readJson, sideOf } from './json'
+import { otherFormat } from './recognise-json'
 import { shown } from '../../text/check-value'
 import { decodeBrush } from './label-studio-brush'
 import { ellipse, PointBudget, turnedRectangle } from './primitives'
@@ -21,7 +22,10 @@ export const labelStudio: AnnotationFormat = {
       throw new UserError(`cannot use ${path} as Label Studio annotations: ${reason}`)
     }
     const json = await readJson(path).catch((error: Error) => refuse(error.message))
-    if (!Array.isArray(json) || !json.every(isObject)) return refuse('it is not a list of tasks: export it as JSON')
+    if (!Array.isArray(json) || !json.every(isObject)) {
+      const other = otherFormat(json, 'label-studio')
+      return refuse(`it is not a list of tasks${other || ': export it as JSON'}`)
+    }
     if (!json.length) return refuse('it contains no task')
     const images: AnnotatedImage[] = []
     const problems: { where: string; reason: string }[] = []

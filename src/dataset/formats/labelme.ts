@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, posix, relative } from 'node:path'
 import { encodeMask, type Rle } from '../../../engine/masks/rle'
+import { foreignIn } from '../../text/foreign-file'
 import type { Size } from '../../../engine/image/size'
 import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
@@ -10,6 +11,7 @@ import { ellipse, PointBudget, rectangle } from './primitives'
 import type { AnnotatedImage, AnnotationFormat, AnnotationProblem, ImageShapes, InstanceShape } from './format'
 import { listFiles } from '../list-files'
 import { finiteNumber, isObject, type JsonObject, readJson, sideOf } from './json'
+import { otherFormat } from './recognise-json'
 import { shown } from '../../text/check-value'
 import { alphaOf, decodeWithSharp } from '../../images/decode-with-sharp'
 import { maxPixels } from '../../images/image'
@@ -22,7 +24,7 @@ export const labelme: AnnotationFormat = {
     const files = single
       ? [basename(path)]
       : (await listFiles(path)).filter((file) => extname(file).toLowerCase() === '.json')
-    if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}`)
+    if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}${await foreignIn(path)}`)
     const images: AnnotatedImage[] = []
     const problems: AnnotationProblem[] = []
     for (const file of files) {
@@ -70,7 +72,7 @@ export const labelme: AnnotationFormat = {
 /** imagePath is relative to where the JSON file was written: its file name is looked for beside it, and else anywhere. */
 function imageOf(json: unknown, where: string, folder: string, closeLines: boolean): AnnotatedImage {
   if (!isObject(json) || !Array.isArray(json.shapes))
-    throw new Error('it has no list "shapes": it is not a labelme file')
+    throw new Error(`it has no list "shapes": it is not a labelme file${otherFormat(json, 'labelme')}`)
   const { imagePath, imageData, shapes } = json
   if (typeof imagePath !== 'string' || !imagePath) throw new Error('it has no imagePath')
   const [width, height] = [sideOf(json.imageWidth, 'imageWidth'), sideOf(json.imageHeight, 'imageHeight')]

@@ -7,6 +7,7 @@ import { labelPolygons, singleRing } from '../single-ring'
 import { ellipse, PointBudget, rectangle } from './primitives'
 import type { ExportImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson } from './json'
+import { otherFormat } from './recognise-json'
 import { shown } from '../../text/check-value'
 
 export const via: AnnotationFormat = {
@@ -17,12 +18,12 @@ export const via: AnnotationFormat = {
     const json = await readJson(path).catch((error: Error) =>
       refuse(/\.csv$/i.test(path) ? 'it is the export as CSV: export it as JSON' : error.message),
     )
-    if (!isObject(json)) return refuse('it is not a JSON object')
+    if (!isObject(json)) return refuse(`it is not a JSON object${otherFormat(json, 'via')}`)
     if (isObject(json.project) && isObject(json.metadata))
       return refuse('it was written by VIA 3, which is not supported: export it as VIA 2 JSON or COCO')
     const entries = isObject(json._via_img_metadata) ? json._via_img_metadata : json
     const images = Object.entries(entries).filter(([, entry]) => isObject(entry) && 'regions' in entry)
-    if (!images.length) return refuse('it contains no image with "regions"')
+    if (!images.length) return refuse(`it contains no image with "regions"${otherFormat(json, 'via')}`)
     return {
       problems: images
         .filter(([, entry]) => typeof (entry as JsonObject).filename !== 'string')

@@ -9,6 +9,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { decodeText } from '../../text/decode-text'
 import { writeFileAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
+import { foreignIn } from '../../text/foreign-file'
 import type { AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { listFiles } from '../list-files'
 import { areKeyPoints } from './yolo-key-points'
@@ -25,7 +26,7 @@ export const yolo: AnnotationFormat = {
     const files = (await listFiles(labels)).filter(
       (file) => extname(file) === '.txt' && !/(^|\/)classes\.txt$/.test(file),
     )
-    if (!files.length) throw new UserError(`there are no YOLO labels (.txt) in ${labels}`)
+    if (!files.length) throw new UserError(`there are no YOLO labels (.txt) in ${labels}${await foreignIn(labels)}`)
     const names = await classNames(folder)
     return {
       problems: [],

@@ -33,7 +33,9 @@ export function findEmdImage(file: Hdf5Group): EmdImage {
   const area = ({ width, height }: EmdImage) => width * height
   const [largest] = [...images].sort((a, b) => area(b) - area(a))
   if (!largest)
-    throw new Error('it is an HDF5 file without an image in the layout of Velox or of NCEM: export the image as TIFF')
+    throw new Error(
+      'it is an HDF5 file without an image in the layout of Velox or of NCEM: export the image as TIFF (ilastik: choose tif as the format of its export)',
+    )
   return largest
 }
 

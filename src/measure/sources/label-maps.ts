@@ -1,4 +1,5 @@
 /** @file Masks from label maps: single files, folders of them, and datasets with their images. */
+import { foreignIn } from '../../text/foreign-file'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
@@ -60,7 +61,8 @@ export async function mapFolder(
   groupBy?: string,
 ): Promise<Source[]> {
   const maps = await stems(folder)
-  if (!maps.size) throw new UserError(`${folder} holds no label maps (${imageExtensions.join(', ')})`)
+  if (!maps.size)
+    throw new UserError(`${folder} holds no label maps (${imageExtensions.join(', ')})${await foreignIn(folder)}`)
   const pictures = images === null ? null : await stems(images)
   const { groupOf, noteOf, pixelSizeOf } = await tables(root, groupBy, [...maps.keys()])
   return [...maps.keys()].map((name): Source => ({

@@ -8,6 +8,7 @@ import { commandText, reviewCommand } from '../../cli/next-command'
 import { stemOf } from '../../dataset/file-stems'
 import { imageExtensions } from '../../images/sniff-image'
 import { readImage } from '../../images/read-image'
+import { foreignIn } from '../../text/foreign-file'
 import { UserError } from '../../host/errors'
 import { naturalOrder } from '../../text/natural-order'
 import { namesIn } from '../../host/files'
@@ -50,7 +51,9 @@ export async function findImages(dir: string, annotator?: string): Promise<Liste
         if (!files.has(name)) files.set(name, [])
       }
   if (!files.size)
-    throw new UserError(`${folder} holds no images (${imageExtensions.join(', ')}): \`wgsam generate\` makes a project`)
+    throw new UserError(
+      `${folder} holds no images (${imageExtensions.join(', ')}): \`wgsam generate\` makes a project${await foreignIn(folder)}`,
+    )
   const root = await realpath(dir)
   if (await leadsOut(root, [join(dir, 'review')]))
     throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs must stay in it`)

@@ -250,7 +250,7 @@ test('files of other programs given as label maps are named, with how to export 
   const header = (descr: string) => `\x93NUMPY\x01\0v\0{'descr': '${descr}', 'fortran_order': False, 'shape': (), }`
   const files: [string, RegExp][] = [
     [header('|O'), /Cellpose's _seg\.npy is, .*: save the masks in Cellpose as PNG or TIFF/],
-    [header('<u2'), /it is an array of NumPy, .*: export it as TIFF or PNG/],
+    [header('<u2'), /it is an array of NumPy, .*: save it as TIFF or PNG/],
     ['MATLAB 5.0 MAT-file, Platform: GLNXA64', /it is a MATLAB file, .*imwrite/],
     [
       '{"type": "FeatureCollection", "features": []}',
