@@ -89,7 +89,7 @@ testing('Velox: frames are pages, the pixel size comes from the JSON text, the l
     assert.equal(remarks, [])
   }
   assert.match(await refusal(readMicrograph(path, { page: 3 })), /velox\.emd: it has 3 pages, there is no page 4/)
-  assert.match(await refusal(readLabels(path)), /it is the file of a microscope/)
+  assert.match(await refusal(readLabels(path)), /it is an HDF5 file, as ilastik and microscopes write it/)
   assert.equal(
     (await listInputs([scratch])).map(({ name }) => name),
     ['velox'],
