@@ -11,6 +11,7 @@ import { tasksWithoutMpi } from '../mpi/launch'
 import { processorShare } from '../mpi/rank-places'
 import { checkpointStep } from '../training/checkpoint-file'
 import { resumeAdvice } from '../training/checkpoints'
+import { addAdvice } from '../training/device-failure'
 import { follow } from '../training/follow'
 import { withRanks } from './with-ranks'
 import type { Precision } from '../../engine/device/precision'
@@ -118,6 +119,8 @@ async function lead(values: Values, ranks: Communicator, processors?: number): P
     if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
     else console.log(describeTraining(summary, config))
     return summary.finished ? 0 : 130
+  } catch (error) {
+    throw ranks.size === 1 ? error : addAdvice(error, advice)
   } finally {
     await watch?.close()
     interrupt.dispose()

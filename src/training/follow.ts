@@ -7,10 +7,10 @@ import { sizeRange } from '../../engine/augment/auto-magnification'
 import { Batches } from '../../engine/finetune/batches'
 import { stepsInFlight, TrainingLoop } from '../../engine/finetune/training-loop'
 import type { DatasetItem } from '../dataset/dataset'
-import { messageOf, UserError } from '../host/errors'
+import type { UserError } from '../host/errors'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
 import { resumeAdvice } from './checkpoints'
-import { explainDeviceFailure, explainDivergence } from './device-failure'
+import { addAdvice, explainDeviceFailure, explainDivergence } from './device-failure'
 import { DriftGuard } from './drift'
 import { agreement, type JointBeginning, type JointPlan, jointStep, shareParameters } from './joint-training'
 import { followOwnSize } from './own-size-rival'
@@ -51,8 +51,7 @@ export async function follow({ engine, run, ranks, processors, stop }: FollowOpt
   const { config, progress } = await broadcastValue<JointBeginning>(ranks)
   const explained = (error: unknown): UserError => {
     const advice = resumeAdvice(run, saved)
-    const failure = explainDeviceFailure(explainDivergence(error, advice), engine, advice)
-    return failure instanceof UserError ? failure : new UserError(`${messageOf(failure)}\n${advice}`)
+    return addAdvice(explainDeviceFailure(explainDivergence(error, advice), engine, advice), advice)
   }
   const preparation = openPreparation(config, engine, sizeRange(data.train, session.plan.size), processors)
   let batches: Batches<DatasetItem> | null = null

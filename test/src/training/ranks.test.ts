@@ -2,9 +2,10 @@
  * @file Training by several ranks, with both families of MPI: `wgsam train` on a toy model under mpirun. The program is dist/cli.js, as a
  * user starts it.
  */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { command } from '../../../src/commands/train'
@@ -147,6 +148,36 @@ testRanks('a rank that is killed ends the others, and the saved step is named', 
   assert.not.ok(existsSync(join(folder, name, 'killed.txt')))
   again.child.kill('SIGUSR1')
   assert.match((await again.ended).stderr, /resuming after step \d+ of 500/)
+})
+
+testRanks('a full disk at one rank, and an image that only the other cannot read, end both', async (launcher) => {
+  const fail = (rank: number, path: string, code: string, after = 0) => {
+    const name = `${launcher}-${code}`
+    const preload = `--import=${pathToFileURL(join('test', 'support', 'fail-on-file.mjs'))}`
+    const env = {
+      FAIL_RANK: `${rank}`,
+      FAIL_PATH: path,
+      FAIL_CODE: code,
+      FAIL_AFTER: `${after}`,
+      NODE_OPTIONS: preload,
+    }
+    return start(launcher, 2, beginning(name, 500), env).ended
+  }
+  const image = readdirSync(join(data, 'images'))[1]
+  const [full, unreadable] = await Promise.all([
+    // rank 0 has written two checkpoints then
+    fail(0, `${launcher}-ENOSPC/last/checkpoint.safetensors`, 'ENOSPC', 3),
+    fail(1, `images/${image}`, 'EACCES'),
+  ])
+  assert.is(full.code, 1, full.stderr)
+  assert.match(full.stderr, /wgsam: [^\n]*checkpoint\.safetensors[^\n]*: no space is left on the disk/)
+  assert.is(unreadable.code, 1, unreadable.stderr)
+  assert.match(unreadable.stderr, new RegExp(`wgsam: rank 1 of 2: [^\\n]*${image}: permission is denied`))
+  for (const { stderr } of [full, unreadable]) {
+    assert.is(stderr.match(/^wgsam: /gm)?.length, 1, stderr)
+    assert.not.match(stderr, /\n {4}at /)
+    assert.match(stderr, /^The checkpoint of step \d+ in .* is good: `wgsam train --resume/m)
+  }
 })
 
 /** The text of a file as soon as it exists. */
