@@ -58,6 +58,13 @@ const FILES: Record<LibraryKind, Partial<Record<NodeJS.Platform, string[]>> & { 
 const VARIABLE = 'WGSAM_MPI'
 
 /**
+ * Settings that are made before a library is loaded, unless the user has made them. UCX, by which most libraries reach the network, otherwise
+ * replaces malloc, mmap and brk in the whole process to learn of freed memory, while threads of Node allocate: of 180 ranks
+ * of MPICH 4.0 with UCX 1.13, one or two crashed in JavaScript's compiler right after MPI_Init.
+ */
+const SETTINGS = { UCX_MEM_EVENTS: 'n' }
+
+/**
  * Loads the library that the launcher belongs to: the file that WGSAM_MPI names, else the first that is found where the system looks
  * for libraries, and beside the launcher.
  * @throws UserError if there is none, or it is of another kind than the launcher
@@ -68,10 +75,11 @@ export async function loadLibrary({ launcher, library: wanted }: Launch): Promis
       `wgsam was started by ${launcher} and needs the package koffi to call MPI, which cannot be loaded: \`npm install koffi\`\n(${messageOf(error)})`,
     )
   })
+  for (const [name, value] of Object.entries(SETTINGS)) process.env[name] ??= value
   const given = process.env[VARIABLE]
   const failures: string[] = []
   const others: string[] = []
-  for (const path of given ? [given] : candidates(wanted)) {
+  for (const path of given ? [given] : candidates(wanted, launcher)) {
     let handle: LibraryHandle
     try {
       // Open MPI's plugins look for the symbols of the library among those of the whole process
@@ -93,9 +101,10 @@ export async function loadLibrary({ launcher, library: wanted }: Launch): Promis
   )
 }
 
-/** Names that the system's loader looks up, then files beside the launcher. */
-function candidates(kind: LibraryKind | null): string[] {
-  const kinds: LibraryKind[] = kind ? [kind] : ['Open MPI', 'MPICH']
+/** Names that the system's loader looks up, then files beside the launcher. Where both families are possible, the usual one is first. */
+function candidates(kind: LibraryKind | null, launcher: string): string[] {
+  const usual: LibraryKind[] = launcher === 'srun with PMI' ? ['MPICH', 'Open MPI'] : ['Open MPI', 'MPICH']
+  const kinds = kind ? [kind] : usual
   const names = kinds.flatMap((one) => FILES[one][process.platform] ?? FILES[one].linux)
   const prefixes = (process.env.PATH ?? '')
     .split(delimiter)

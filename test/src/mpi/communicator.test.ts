@@ -93,7 +93,7 @@ const programs: Record<string, () => Promise<void>> = {
 
   async open() {
     await openMpi()
-      .then(() => console.log('opened'))
+      .then(({ description }) => console.log(`opened ${description}; ${process.env.UCX_MEM_EVENTS}`))
       .catch((error) => console.log(messageOf(error)))
   },
 }
@@ -155,6 +155,12 @@ testRanks('a library that is missing, none of MPI, or of another kind', async (l
     mixed.stdout,
     launcher === 'openmpi' ? /by mpirun of Open MPI, but libmpich.so.12 is MPICH/ : /but libmpi.so.40 is Open MPI/,
   )
+})
+
+testRanks('memory is not watched by UCX, unless the user wants it', async (launcher) => {
+  const [usual, wanted] = [await start(launcher, 2, 'open'), await start(launcher, 2, 'open', { UCX_MEM_EVENTS: 'y' })]
+  assert.match(usual.stdout, /opened .*; n$/m)
+  assert.match(wanted.stdout, /opened .*; y$/m)
 })
 
 test('a process that runs alone', async () => {
