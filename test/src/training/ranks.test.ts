@@ -130,12 +130,17 @@ testRanks('a rank that is killed ends the others, and the saved step is named', 
     const { progress } = await readCheckpoint(join(root, 'last'))
     assert.ok(progress.step >= 1)
     // a launcher may end before it has forwarded what is printed after the death of a rank, so the message is in a file too
-    const left = await appears(join(root, 'killed.txt'))
+    const message = join(root, 'killed.txt')
+    const left = await until(() => (existsSync(message) ? readFileSync(message, 'utf8') : null), message)
     const named = /^the job has ended before the run\. The checkpoint of step (\d+) in /.exec(left)
     // a rank may be killed between saving a step and naming it
     assert.ok([progress.step - 1, progress.step].includes(Number(named?.[1])), `${left}, not ${progress.step}`)
     assert.match(left, `wgsam train --resume ${root}`)
-    const state = stateOf(await readRunView(root, name))
+    // the system may still be ending a killed process
+    const state = await until(async () => {
+      const text = stateOf(await readRunView(root, name))
+      return text.endsWith('running') ? null : text
+    }, 'the end of rank 0')
     assert.match(state, /^interrupted after \d+ of 500 steps/)
     // records are written before the checkpoint
     const recorded = (await losses(name)).length
@@ -180,11 +185,13 @@ testRanks('a full disk at one rank, and an image that only the other cannot read
   }
 })
 
-/** The text of a file as soon as it exists. */
-async function appears(path: string): Promise<string> {
-  for (const began = Date.now(); Date.now() - began < 30_000; await new Promise((resolve) => setTimeout(resolve, 50)))
-    if (existsSync(path)) return readFileSync(path, 'utf8')
-  throw new Error(`${path} has not been written`)
+/** What `look` returns, as soon as that is not null. */
+async function until<T>(look: () => T | null | Promise<T | null>, what: string): Promise<T> {
+  for (const began = Date.now(); Date.now() - began < 30_000; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const found = await look()
+    if (found !== null) return found
+  }
+  throw new Error(`${what} has not come`)
 }
 
 testRanks('options that are wrong, and too many ranks, are said once', async (launcher) => {

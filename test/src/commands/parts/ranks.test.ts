@@ -1,14 +1,17 @@
-/** @file `wgsam measure` by two ranks under MPI: the ranks divide the images, and rank 0 writes what one process would. */
-import { writeFileSync } from 'node:fs'
+/** @file Commands by two ranks under MPI: the ranks divide the images, and rank 0 writes what one process would. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { command as augment } from '../../../../src/commands/dataset/augment'
+import { command as evaluate } from '../../../../src/commands/eval'
+import { command as generate } from '../../../../src/commands/generate'
 import { command as measure } from '../../../../src/commands/measure'
 import { discs, pair, run } from '../../../support/dataset-folders'
 import { scratch } from '../../../support/files'
 import { startRanks, testRanks } from '../../../support/mpi'
-import { filesOf } from '../../../support/parts'
+import { filesOf, timeless } from '../../../support/parts'
 
 const self = fileURLToPath(import.meta.url)
 
@@ -30,6 +33,31 @@ if (process.argv[2] === 'child') {
     assert.is(stdout.split('results: ').length, 2, 'only rank 0 prints')
     assert.is(filesOf(out)['particles.csv'], filesOf(whole)['particles.csv'])
     assert.is(filesOf(out)['summary.csv'], filesOf(whole)['summary.csv'])
+  })
+
+  const toy = ['--model', 'golden/files/toy_vit.pth', '--model-config', 'golden/files/toy_vit.json', '--size', '48']
+  const generating = [join(data, 'images'), '--method', 'watershed', '--out']
+  const augmenting = ['--data', data, '--all', '--per-image', '2', '--out']
+  const evaluating = ['--data', data, '--split', 'all', ...toy, '--prompt', 'box', '--resamples', '100', '--out']
+  const [generated, augmented, evaluated] = [scratch(), scratch(), join(scratch(), 'scores.json')]
+  await run(generate, ...generating, generated)
+  await run(augment, ...augmenting, augmented)
+  await run(evaluate, ...evaluating, evaluated)
+
+  testRanks('two ranks generate, augment and evaluate what one process does', async (launcher) => {
+    const byRanks = async (words: string[], out: string) => {
+      const { code, stderr } = await startRanks(launcher, 2, [self, 'child', ...words, out]).ended
+      assert.is(code, 0, stderr)
+      return out
+    }
+    // the command that is quoted names another folder
+    const withoutCommand = (text: string) => text.replace(/"command": ?"(\\.|[^"\\])*"/, '')
+    const files = (dir: string) =>
+      Object.fromEntries(Object.entries(filesOf(dir)).map(([name, text]) => [name, withoutCommand(text)]))
+    assert.equal(files(await byRanks(['generate', ...generating], scratch())), files(generated))
+    assert.equal(files(await byRanks(['dataset', 'augment', ...augmenting], scratch())), files(augmented))
+    const scores = (file: string) => withoutCommand(timeless(readFileSync(file, 'utf8')))
+    assert.is(scores(await byRanks(['eval', ...evaluating], join(scratch(), 'scores.json'))), scores(evaluated))
   })
 
   testRanks('an error ends both, and an image that cannot be read is named once', async (launcher) => {
