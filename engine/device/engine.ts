@@ -3,6 +3,7 @@
  * uploads and read-back, and the device's errors. WebGPU reports an error asynchronously while every later result reads as
  * zeros, so the engine records the first error and throws it wherever results reach the host.
  */
+import { SettingError } from '../setting-error'
 import { toF16 } from './float16'
 import { type KernelVariants, defaultVariants } from './kernel-variants'
 import { DeviceLostError, GpuError, toGpuError } from './gpu-errors'
@@ -81,6 +82,8 @@ export class Engine {
     readonly device: GPUDevice,
     options: EngineOptions = {},
   ) {
+    if (typeof device?.createBuffer !== 'function')
+      throw new SettingError('an Engine takes a GPUDevice: new Engine(await adapter.requestDevice())')
     this.wait = options.wait ?? ((start) => start())
     this.precision = options.precision ?? DEFAULT_PRECISION.inference
     const info = device.adapterInfo

@@ -1,4 +1,5 @@
 /** @file A whole SAM on the GPU: its weights at one input size, and the recording of image encoder and mask decoder. */
+import { SettingError } from '../setting-error'
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
@@ -64,6 +65,7 @@ export class SamModel {
   readonly parts: readonly EncoderPart[]
   /** The checkpoint's own prompt head. */
   private readonly ownHead: PromptHead | null
+  private released = false
 
   private constructor(
     readonly engine: Engine,
@@ -95,8 +97,11 @@ export class SamModel {
     engine: Engine,
     source: WeightSource,
     architecture: Architecture,
-    { inputSize: size = architecture.imageSize, storage, signal, onTensor }: LoadOptions = {},
+    options: LoadOptions = {},
   ): Promise<SamModel> {
+    if (!engine || !source || !architecture)
+      throw new SettingError('SamModel.load takes an engine, weights and their architecture, as openWeights finds them')
+    const { inputSize: size = architecture.imageSize, storage, signal, onTensor } = options
     checkInputSize(architecture, size)
     const loader = new WeightLoader(engine, source, { storage, signal, onTensor })
     try {
@@ -150,6 +155,7 @@ export class SamModel {
    * `featureShape(end, B)`.
    */
   encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
+    this.checkLoaded()
     const { encoder, inputSize: size, parts } = this
     const batch = raw.shape[0]
     const { mean, std } = this.architecture.pixels ?? { mean: PIXEL_MEAN, std: PIXEL_STD }
@@ -164,6 +170,7 @@ export class SamModel {
    * D).
    */
   encodeFrom(g: Graph, features: Tensor, start: number): Tensor {
+    this.checkLoaded()
     const batch = features.rows / this.featureShape(start, 1)[0]
     return this.parts.slice(start).reduce((x, part) => part.record(g, x, batch), features)
   }
@@ -184,6 +191,7 @@ export class SamModel {
    * (P, 4).
    */
   decode(g: Graph, embedding: Tensor, prompts: PromptTensors): DecoderOutputs {
+    this.checkLoaded()
     const { side, maskSide, promptEncoder, position } = this
     const { coords, labels, imageIndex, counts, masks } = prompts
     const sparse = encodePoints(g, promptEncoder, coords, labels, this.inputSize)
@@ -192,8 +200,14 @@ export class SamModel {
     return decodeMasks(g, this.decoder, { embedding, imageIndex, sparse, dense, counts, position, images, side })
   }
 
+  /** @throws SettingError if the model was released */
+  private checkLoaded(): void {
+    if (this.released) throw new SettingError('this model was released, and has no weights any more: load it again')
+  }
+
   /** Frees the weights; nothing recorded with the model may run afterwards. */
   release(): void {
+    this.released = true
     this.ownHead?.release()
     this.loader.release()
   }

@@ -65,7 +65,8 @@ export async function openWeights(
   { config, ...options }: OpenOptions = {},
 ): Promise<OpenedWeights> {
   const inputs = withOther(Array.isArray(input) ? input : [input as WeightInput])
-  if (!inputs.length) throw new UserError('no file of weights was given')
+  if (!inputs.length || inputs.some((one) => one === null || one === undefined))
+    throw new UserError('no file of weights was given')
   const sources = await allSources(inputs, options)
   return openedWeights(await openSource(sources), config)
 }

@@ -95,10 +95,12 @@ class Unreachable extends UserError {}
 /** Requests to one URL, whose progress is counted together. */
 function requests(url: string | URL, { signal, onProgress }: UrlOptions) {
   const name = String(url)
+  if (!URL.canParse(name, (globalThis as { location?: { href: string } }).location?.href))
+    throw new UserError(`${name}: it is no URL; openWeights of wgsam/node takes paths of files too`)
   const state: { received: number; size: number | null } = { received: 0, size: null }
   const broken = (error: unknown, what: string) => {
     signal?.throwIfAborted()
-    return new Unreachable(`${name}: ${what}: ${error instanceof Error ? error.message : error}`)
+    return new Unreachable(`${name}: ${what}: ${reasonOf(error)}`)
   }
   const begin = async (range?: string): Promise<Response> => {
     const headers = range ? { range: `bytes=${range}` } : undefined
@@ -134,6 +136,12 @@ function requests(url: string | URL, { signal, onProgress }: UrlOptions) {
     return new Blob([blob, ...parts])
   }
   return { name, begin, receive, state }
+}
+
+/** Of what `fetch` throws in Node only the cause says what happened. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }
 
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer())

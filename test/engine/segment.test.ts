@@ -2,6 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SettingError } from '../../engine/setting-error'
+import { Engine } from '../../engine/device/engine'
+import { SamModel } from '../../engine/sam/sam-model'
 import { Segmenter, type SegmentPrompt, SupersededError } from '../../engine/segment/segmenter'
 import { type ImageSource, readPixels } from '../../engine/segment/image-source'
 import { Rng } from '../../engine/rng'
@@ -227,6 +229,16 @@ test('prompts that make no sense are refused in words', async () => {
     '4 entries, the segmenter was made for 3',
   )
   segmenter.destroy()
+})
+
+test('a model that was released, and an engine or a model made of nothing, are refused in words', async () => {
+  const gone = await openToy('toy_vit', 48)
+  gone.release()
+  const refusal = (work: Promise<unknown>) => work.then(() => 'taken', (error: Error) => error.message) // prettier-ignore
+  assert.match(await refusal(Segmenter.create(gone)), 'this model was released')
+  assert.throws(() => new Engine(undefined as never), 'an Engine takes a GPUDevice')
+  const load = SamModel.load(engine, undefined as never, undefined as never)
+  assert.match(await refusal(load), 'takes an engine, weights and their architecture')
 })
 
 test.run()

@@ -112,4 +112,15 @@ testNeeding('deno', deno ? null : 'deno is not installed (`npm run test:hosts` i
   },
 )
 
+const bun = findHost('bun')
+testNeeding('bun', bun ? null : 'bun is not installed (`npm run test:hosts` installs it)')(
+  'bun/segment.ts segments an image',
+  async () => {
+    const args = ['run', 'examples/bun/segment.ts', MODEL, picture, '25', '18', CONFIG]
+    const { stdout } = await promisify(execFile)(bun!, args, { timeout: TIME_LIMIT_MS })
+    const mask = JSON.parse(stdout.trim().split('\n').at(-1)!) as { area: number; predictedIou: number }
+    assert.ok(mask.area >= 0 && Number.isFinite(mask.predictedIou), stdout)
+  },
+)
+
 test.run()

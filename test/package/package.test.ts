@@ -93,7 +93,10 @@ test('it contains the program, the engine, the pages, declarations and notices, 
     assert.ok(paths.includes(path), path)
   for (const path of ['README.md', 'LICENSE', 'package.json', 'dist/THIRD-PARTY-NOTICES.txt'])
     assert.ok(paths.includes(path), path)
-  const allowed = /^(README\.md|LICENSE|CHANGELOG\.md|package\.json|dist\/(?!test\/).*\.(js|d\.ts|html|css|txt|json))$/
+  for (const path of ['docs/embedding.md', 'docs/api/engine.md', 'examples/page/index.html'])
+    assert.ok(paths.includes(path), path)
+  const allowed =
+    /^((README|CHANGELOG)\.md|LICENSE|package\.json|docs\/.*\.md|examples\/.*|dist\/(?!test\/).*\.(js|d\.ts|html|css|txt|json))$/
   assert.equal(
     paths.filter((path) => !allowed.test(path)),
     [],

@@ -81,7 +81,8 @@ test('what is wrong with a source is said with its name', async () => {
     /UserError: http.*toy\.safetensors: ends before tensor .* does: the file is truncated/,
   )
   await cut.close()
-  assert.match(await message(`${cut.url}x`), 'cannot be reached')
+  assert.match(await message(`${cut.url}x`), /cannot be reached: fetch failed: \w/)
+  assert.match(await message('model.pth'), 'model.pth: it is no URL; openWeights of wgsam/node takes paths')
   assert.match(await message(new Uint8Array(0)), 'UserError: the weights: the file is empty')
   assert.match(
     await message(new File(['<html>'], 'page.html')),

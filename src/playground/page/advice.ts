@@ -55,5 +55,14 @@ export function explain(error: unknown): { text: string; advice: string[] } {
         'Download the file by hand: open its address in a new tab. Then drop the file on this page, or choose it under Model.',
       ],
     }
-  return { text: text[0].toUpperCase() + text.slice(1), advice: error instanceof WorkError ? advice[error.kind]() : [] }
+  if (/the server answers \d/.test(text))
+    return {
+      text,
+      advice: [
+        'Check the address: open it in a new tab. If it needs a login, download the file there, and drop it on this page.',
+      ],
+    }
+  // names of files and addresses stay as they are
+  const sentence = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text
+  return { text: sentence, advice: error instanceof WorkError ? advice[error.kind]() : [] }
 }
