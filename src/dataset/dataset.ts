@@ -11,6 +11,7 @@ import type { Image } from '../images/image'
 import { exchangesSides } from '../images/orientation'
 import { readImage } from '../images/read-image'
 import { particleStatistics } from '../../engine/augment/magnification'
+import { wrongKind } from './label-checks'
 import { boxes } from '../../engine/masks/instances'
 import { readLabels } from '../images/read-labels'
 import { readGroups, ungrouped } from './groups'
@@ -119,7 +120,8 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
       const found = checkPair(map, image, minPixels)
       const counts = { instances: found.length, ...particleStatistics(found) }
       items.push({ id, imagePath, labels, group, width, height, ...counts })
-      notes.push(...remarks.map((reason) => ({ id, reason })))
+      const wrong = wrongKind(map)
+      notes.push(...[...remarks, ...(wrong ? [wrong.message] : [])].map((reason) => ({ id, reason })))
     } catch (error) {
       bad.push({ id, reason: messageOf(error) })
     }

@@ -7,7 +7,7 @@ import { labelComponents } from './label-components'
 
 export interface LabelFinding {
   level: 'error' | 'warning'
-  kind: 'semantic' | 'pieces' | 'tiny' | 'overflow' | 'full'
+  kind: 'semantic' | 'void' | 'pieces' | 'tiny' | 'overflow' | 'full'
   message: string
 }
 
@@ -15,6 +15,42 @@ export interface LabelFinding {
 const SEMANTIC_PIECES = 5
 /** An 8-bit map ends at 255: a map with more labels than this that ends at exactly 255 has probably lost some. */
 const OVERFLOW_LABELS = 200
+
+/** The value of outlines that belong to no object in Pascal VOC and what follows it. */
+const VOID = 255
+/** The label of an outline stands apart from the others' numbers, and touches at least this share of them. */
+const MIN_GAP = 2
+const TOUCHED_SHARE = 0.5
+const FEWEST_TOUCHED = 3
+
+/** What a map is instead of one label for each particle: one mask of all, or with outlines as a label; undefined if neither. */
+export function wrongKind(labels: LabelMap): { kind: 'semantic' | 'void'; message: string } | undefined {
+  const found = boxes(labels)
+  if (found.length === 1) {
+    const pieces = labelComponents(labels).list.length
+    if (pieces < SEMANTIC_PIECES) return undefined
+    const message = `its only label, ${found[0].id}, has ${pieces} connected components: this is one mask of all particles, not one label for each. If they do not touch, \`wgsam dataset import --format labels --split-pieces\` gives each a label`
+    return { kind: 'semantic', message }
+  }
+  const [last, highest] = [found.at(-1)?.id, found.at(-2)?.id ?? 0]
+  if (last !== VOID || VOID - highest < MIN_GAP) return undefined
+  const touched = touching(labels, VOID)
+  if (touched < FEWEST_TOUCHED || touched < TOUCHED_SHARE * (found.length - 1)) return undefined
+  const message = `label ${VOID} touches ${touched} of the ${found.length - 1} others, whose numbers end at ${highest}: it looks like the outlines that Pascal VOC marks with ${VOID} and that belong to no particle. Set them to 0`
+  return { kind: 'void', message }
+}
+
+/** How many other labels have a pixel beside one of a label. */
+function touching({ width, data }: LabelMap, label: number): number {
+  const others = new Set<number>()
+  for (let i = 0; i < data.length; i++)
+    for (const next of (i + 1) % width ? [i + 1, i + width] : [i + width])
+      if (next < data.length && (data[i] === label) !== (data[next] === label)) {
+        const other = data[i] === label ? data[next] : data[i]
+        if (other) others.add(other)
+      }
+  return others.size
+}
 
 /** Checks one label map; no findings if nothing is wrong. Gaps between label values are allowed. */
 export function checkLabels(labels: LabelMap): LabelFinding[] {
@@ -27,13 +63,9 @@ export function checkLabels(labels: LabelMap): LabelFinding[] {
   const parts = new Map<number, number>()
   for (const { id } of labelComponents(labels).list) parts.set(id, (parts.get(id) ?? 0) + 1)
   const broken = found.filter(({ id }) => parts.get(id)! > 1)
-  if (found.length === 1 && parts.get(found[0].id)! >= SEMANTIC_PIECES)
-    add(
-      'error',
-      'semantic',
-      `its only label, ${found[0].id}, has ${parts.get(found[0].id)} connected components: this is one mask of all particles, not one label for each. If they do not touch, \`wgsam dataset import --format labels --split-pieces\` gives each a label`,
-    )
-  else if (broken.length)
+  const wrong = wrongKind(labels)
+  if (wrong) add(wrong.kind === 'semantic' ? 'error' : 'warning', wrong.kind, wrong.message)
+  if (wrong?.kind !== 'semantic' && broken.length)
     add(
       'warning',
       'pieces',

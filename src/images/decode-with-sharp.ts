@@ -78,6 +78,10 @@ function damaged(error: Error): never {
     throw new Error(
       `it is compressed by ${method}, which is not read: save it without compression, or with LZW or deflate`,
     )
+  if (/tiled separate planes/.test(detail))
+    throw new Error(
+      'its colours are stored one after the other in tiles, which is not read: save it without tiles, or as PNG',
+    )
   if (/JPEG data precision/i.test(detail))
     throw new Error(
       'it is compressed by JPEG of more than 8 bits, or by lossless JPEG, which is not read: save it without compression, or with LZW or deflate',

@@ -89,9 +89,11 @@ function ncemImages(file: Hdf5Group): EmdImage[] {
     if (isDataset(data) && shape && (shape.length === 2 || shape.length === 3)) {
       const [height, width] = shape.slice(-2)
       const pages = shape.length === 3 ? shape[0] : 1
-      const axis = (back: number) => ncemAxis(child(group, `dim${shape.length - back}`))
+      // emdfile, which py4DSTEM uses, counts axes from 0, NCEM from 1
+      const first = child(group, 'dim0') ? 0 : 1
+      const axis = (back: number) => ncemAxis(child(group, `dim${shape.length - 1 + first - back}`))
       const found = { data, width, height, pages, pageAxis: shape.length === 3 ? (0 as const) : null }
-      const units = shape.map((_, i) => unitOf(child(group, `dim${i + 1}`)))
+      const units = shape.map((_, i) => unitOf(child(group, `dim${i + first}`)))
       // a spectrum for each pixel is no stack of images
       if (!units.some((unit) => /^[kM]?eV$/.test(unit)))
         images.push({ ...found, ...axes('EMD axes', axis(1), axis(0), width) })

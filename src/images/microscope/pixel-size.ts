@@ -44,7 +44,7 @@ const ROUNDING = 1e-9
 function unitsPerMetre(unit: string): number | undefined {
   // Tags are decoded as latin-1, but some contain UTF-8.
   if (unit.length > MAX_NUMBER) return undefined
-  const signs = /[ÂÃ]/.test(unit) ? Buffer.from(unit, 'latin1').toString('utf8') : unit
+  const signs = /[ÂÃÎâ]/.test(unit) ? Buffer.from(unit, 'latin1').toString('utf8') : unit
   // ImageJ writes µ as an escape, XML as an entity; NFKC unifies the two code points of µ, and those of Å.
   const plain = signs
     .trim()

@@ -26,6 +26,7 @@ const TAG = {
   imageDescription: 270,
   xResolution: 282,
   yResolution: 283,
+  resolutionUnit: 296,
   zeiss: 34118,
   exif: 34665,
   feiSfeg: 34680,
@@ -96,7 +97,31 @@ export async function tiffMetadata(tiff: TiffFile, page: TiffPage): Promise<Micr
     const [y] = await tiff.numbers(page, TAG.yResolution, 1)
     return imagejMetadata(text, 'ImageJ description', { x, y })
   })
+  if (!found.some(({ pixel, damaged }) => pixel ?? damaged))
+    await attempt('TIFF resolution', () => printerResolution(tiff, page))
   return found
+}
+
+/** Units of TIFF's resolution: their name, and how many make a metre. */
+const resolutionUnits: Record<number, [name: string, perMetre: number]> = {
+  2: ['inch', 1 / 0.0254],
+  3: ['centimetre', 100],
+}
+/** Pixels smaller than this, in metres, are those of no printer, scanner or screen. */
+const FINEST_PRINT = 1e-6
+
+/** What the resolution says if it can only be that of a microscope: its tag is meant for printing, and many programs set it at random. */
+async function printerResolution(tiff: TiffFile, page: TiffPage): Promise<MicroscopeMetadata | undefined> {
+  const [perUnit = 0] = await tiff.numbers(page, TAG.xResolution, 1)
+  const [unit = 2] = await tiff.numbers(page, TAG.resolutionUnit, 1)
+  const [name, perMetre] = resolutionUnits[unit] ?? []
+  const metres = 1 / (perUnit * (perMetre ?? NaN))
+  if (!(metres < FINEST_PRINT && plausible(metres))) return undefined
+  const size = Number((metres * 1e9).toPrecision(4))
+  return {
+    from: 'TIFF resolution',
+    damaged: `its ${perUnit.toLocaleString('en-GB')} pixels per ${name} would be ${size} nm per pixel, but the tag is meant for printing; it is not used. If it is right, give --pixel-size ${size}nm`,
+  }
 }
 
 /** Checks metadata against an image of this size. For each property the first entry that passes is used. */

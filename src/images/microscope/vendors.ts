@@ -116,7 +116,9 @@ export function imagejMetadata(
   const none = !unit || /^\s*(pixels?|px|inch(es)?|in|null|\?)?\s*$/i.test(unit)
   return none
     ? { from }
-    : { from, damaged: `its unit ${JSON.stringify(unit.slice(0, 40))} is not known; its pixel size is not used` }
+    : lengthOf(1, unit) !== undefined
+      ? { from, damaged: 'it has a unit, but no number of pixels for one; its pixel size is not used' }
+      : { from, damaged: `its unit ${JSON.stringify(unit.slice(0, 40))} is not known; its pixel size is not used` }
 }
 
 /** OME: XML with the pixel size, in µm unless another unit is given, and the image's size. */

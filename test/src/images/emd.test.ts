@@ -121,6 +121,7 @@ function ncem(
   shape: number[],
   units: string[],
   steps: number[],
+  first = 1,
 ) {
   const group = root.create_group('experiment').create_group('image')
   group.create_attribute('emd_group_type', 1)
@@ -128,7 +129,7 @@ function ncem(
   group.create_dataset({ name: 'data', data, shape, dtype })
   shape.forEach((side, i) => {
     const axis = group.create_dataset({
-      name: `dim${i + 1}`,
+      name: `dim${i + first}`,
       data: Float64Array.from({ length: side }, (_, k) => 3 + k * steps[i]),
       shape: [side],
       dtype: '<d',
@@ -148,6 +149,10 @@ testing(
     assert.equal([...float.image.data], [...plain])
     assert.is(float.pixelSize!.from, 'EMD axes')
     assert.ok(Math.abs(float.pixelSize!.metres - 5e-10) < 1e-22)
+
+    // emdfile counts the axes from 0
+    const zero = write('emdfile.emd', (root) => ncem(root, plain, [height, width], ['nm', 'nm'], [0.25, 0.25], 0))
+    assert.is((await readMicrograph(zero)).pixelSize?.metres, 2.5e-10)
 
     const stack = new Int16Array([...pixels(0), ...pixels(1).map((x) => -x)])
     const path = write('ncem-stack.emd', (root) =>

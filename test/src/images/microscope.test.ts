@@ -253,6 +253,12 @@ test('units written out, escaped, or of the other axis; what is no known unit is
     )
   for (const unit of ['micrometer', 'micrometres', '\\u00B5m', '\\u03BCm', 'micron'])
     assert.is((await imagej(`unit=${unit}`)).pixelSize?.metres, 2.5e-7, unit)
+  // some programs write UTF-8: the micro sign, the letter mu, the angstrom sign
+  const utf8 = (unit: string) => Buffer.from(unit).toString('latin1')
+  for (const unit of ['\u00b5m', '\u03bcm'])
+    assert.is((await imagej(`unit=${utf8(unit)}`)).pixelSize?.metres, 2.5e-7, unit)
+  assert.is((await imagej(`unit=${utf8('\u212b')}`)).pixelSize?.metres, 2.5e-11)
+  assert.match((await imagej('unit=nm', 0)).remarks.join(), /it has a unit, but no number of pixels for one/)
   assert.is((await imagej('unit=nanometers')).pixelSize?.metres, 2.5e-10)
   assert.is((await imagej('unit=angstrom')).pixelSize?.metres, 2.5e-11)
   const other = await imagej('unit=um\nyunit=nm')
@@ -280,6 +286,27 @@ test('units written out, escaped, or of the other axis; what is no known unit is
   const path = tiff([])
   put(path.replace(/\.tif$/, '.HDR'), '[MAIN]\nPixelSizeX=2.5e-9\nPixelSizeY=2.5e-9\n')
   assert.is((await sizeOf(path))?.metres, 2.5e-9)
+})
+
+test('a resolution that no printer has is said, not used', async () => {
+  const resolution = (perUnit: number, unit: number) =>
+    readMicrograph(
+      tiff([
+        { tag: 282, type: 5, values: [perUnit, 1] },
+        { tag: 283, type: 5, values: [perUnit, 1] },
+        { tag: 296, type: 3, values: [unit] },
+      ]),
+    )
+  const { pixelSize, remarks } = await resolution(10_000_000, 3)
+  assert.is(pixelSize, null)
+  assert.match(remarks.join(), /10,000,000 pixels per centimetre.* 1 nm per pixel.*not used.*--pixel-size 1nm/)
+  assert.match((await resolution(25_400_000, 2)).remarks.join(), /--pixel-size 1nm/)
+  for (const [perUnit, unit] of [
+    [300, 2],
+    [118, 3],
+    [10_000_000, 1],
+  ])
+    assert.equal((await resolution(perUnit, unit)).remarks, [], `${perUnit} per unit ${unit}`)
 })
 
 test('long tags made to keep expressions busy are read in no time', async () => {

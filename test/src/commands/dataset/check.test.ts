@@ -95,6 +95,24 @@ test('faults recognised in a label map', () => {
     ),
     ['warning full'],
   )
+  const row = (n: number) => ({ x: 8 + 12 * n, y: 15, r: 5, id: n + 1 })
+  const outlined = discs(
+    40,
+    30,
+    [0, 1, 2].map((n) => ({ ...row(n), r: 6, id: 255 })),
+  )
+  discs(40, 30, [0, 1, 2].map(row)).forEach((value, i) => value && (outlined[i] = value))
+  const [outline] = checkLabels({ width: 40, height: 30, data: outlined })
+  assert.match(outline.message, /^label 255 touches 3 of the 3 others, whose numbers end at 3: .*Set them to 0$/)
+  // a particle that happens to be the last of 255 is none
+  assert.equal(
+    kinds(
+      40,
+      30,
+      outlined.map((value) => (value && value < 255 ? value + 251 : value)),
+    ),
+    [],
+  )
   const [broken] = checkLabels({ width: 40, height: 30, data: two.map((v, i) => (i < 20 ? 3 : v)) })
   assert.match(broken.message, /^1 instance of 2 with more than one connected component: label 3 has 2$/)
 })
