@@ -5,6 +5,8 @@
 // forward:  y (rows [+ 1 if pad]), and stats (rows, 2) = mean, rstd if `keep`. Two passes, so that large means lose no digits.
 // backward: dx (+)= rstd * (h - mean(h) - n * mean(h n)), with h = act'(.) dy gamma and n = (x - mean) * rstd.
 // weight_partials: the sums of a chunk of rows, four columns a lane; weight_gradients adds up the chunks in order.
+// With the constant `measured`, forward and backward also store the largest magnitude of what each workgroup wrote, in the form of
+// operand-scale.wgsl, for products that will read it.
 // FLOPs: about 8 a value forward, 11 backward. forward reads x three times, backward reads x and dy twice; each writes once.
 
 alias Element = vec4f;
@@ -34,11 +36,28 @@ struct Params {
 @group(0) @binding(10) var<storage, read> partials: array<vec4f>;
 @group(0) @binding(11) var<storage, read_write> dgamma: array<vec4f>;
 @group(0) @binding(12) var<storage, read_write> dbeta: array<vec4f>;
+@group(0) @binding(13) var<storage, read_write> largest: array<u32>;
+override measured = false;
 
 // use: gelu, gelu-slope, workgroup-index
 
 var<workgroup> first: array<f32, 256>;
 var<workgroup> second: array<f32, 256>;
+var<workgroup> tops: array<u32, 256>;
+
+// the larger magnitudes, as bits without their sign
+fn magnitude(top: vec4u, v: vec4f) -> vec4u { return max(top, bitcast<vec4u>(v) & vec4u(0x7fffffffu)); }
+
+fn store_largest(group: u32, lane: u32, top: vec4u) {
+  if (!measured) { return; }
+  tops[lane] = max(max(top.x, top.y), max(top.z, top.w));
+  workgroupBarrier();
+  for (var width = 128u; width > 0u; width /= 2u) {
+    if (lane < width) { tops[lane] = max(tops[lane], tops[lane + width]); }
+    workgroupBarrier();
+  }
+  if (lane == 0u) { largest[group] = tops[0]; }
+}
 
 fn activate(v: vec4f) -> vec4f {
   if (params.activation == 0u) { return v; }
@@ -84,14 +103,20 @@ fn forward(
   let rstd = 1.0 / sqrt(variance / size + params.eps);
 
   if (params.keep != 0u && inside && member == 0u) { stats_out[row] = vec2(mean, rstd); }
+  var top = vec4u();
   for (var c = member; c < end; c += params.lanes) {
-    y[base + c] = activate(fma((x[base + c] - mean) * rstd, gamma[c], beta[c]));
+    let v = activate(fma((x[base + c] - mean) * rstd, gamma[c], beta[c]));
+    y[base + c] = v;
+    top = magnitude(top, v);
   }
   if (params.pad != 0u && row == params.rows) {
     for (var c = member; c < params.columns; c += params.lanes) {
-      y[base + c] = select(vec4(0.0), beta[c], params.pad == 2u);
+      let v = select(vec4(0.0), beta[c], params.pad == 2u);
+      y[base + c] = v;
+      top = magnitude(top, v);
     }
   }
+  store_largest(workgroup_index(group, groups), lane, top);
 }
 
 // the gradient of n gamma + beta: dy through the activation; n is the normalised x
@@ -135,17 +160,17 @@ fn backward(
   h_mean /= size;
   hn_mean /= size;
 
+  var top = vec4u();
   for (var c = member; c < end; c += params.lanes) {
     let at = base + c;
     let n = (x[at] - stat.x) * stat.y;
     let h = before(at, c, n) * gamma[c];
-    let d = stat.y * (h - h_mean - n * hn_mean);
-    if (params.accumulate != 0u) {
-      dx[at] += d;
-    } else {
-      dx[at] = d;
-    }
+    var d = stat.y * (h - h_mean - n * hn_mean);
+    if (params.accumulate != 0u) { d += dx[at]; }
+    dx[at] = d;
+    top = magnitude(top, d);
   }
+  store_largest(workgroup_index(group, groups), lane, top);
 }
 
 // partials (chunks, columns, 2): dgamma, dbeta. Grid: (ceil(columns / 64), chunks)

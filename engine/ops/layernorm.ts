@@ -2,6 +2,7 @@
 import shader from '../../shaders/layernorm.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
+import { noteLargest, usesScales } from './operand-scale'
 
 export interface LayerNormOptions {
   eps: number
@@ -59,19 +60,27 @@ export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, opti
     chunk: Math.ceil(rows / CHUNKS),
     eps,
   }
-  const grid = (count: number) => grid1d(count, 256 / lanes)
-  g.dispatch(shader, 'forward', { x, gamma, beta, y, stats_out: stats }, params, grid(y.rows))
+  const constants = usesScales(g.engine) ? { measured: 1 } : undefined
+  /** Records a kernel that writes rows of `out`, and the largest magnitudes of them where products will look for these. */
+  const run = (entry: string, bindings: Record<string, Tensor | null>, values: typeof params, out: Tensor) => {
+    const grid = grid1d(out.rows, 256 / lanes)
+    const largest = constants ? g.tensor(`${out.label}: largest`, [grid[0] * grid[1]], 'statistic') : null
+    g.dispatch(shader, entry, { ...bindings, largest }, values, grid, constants)
+    if (largest) noteLargest(g, out, largest)
+  }
+  run('forward', { x, gamma, beta, y, stats_out: stats }, params, y)
 
   g.record(inputs, y, (dy) => {
     const dx = g.gradientTarget(x)
-    if (dx)
-      g.dispatch(
-        shader,
+    if (dx) {
+      const { tensor, accumulate } = dx
+      run(
         'backward',
-        { x, gamma, beta, stats, dy, dx: dx.tensor },
-        { ...params, accumulate: dx.accumulate },
-        grid(rows),
+        { x, gamma, beta, stats, dy, dx: tensor },
+        { ...params, accumulate },
+        tensor.reshape(rows, columns),
       )
+    }
     const dgamma = g.gradientTarget(gamma)
     const dbeta = g.gradientTarget(beta)
     if (!dgamma && !dbeta) return

@@ -4,6 +4,7 @@
  * values (an activation is read forward and for gradients), and a tiny one turns those of a product into its factors.
  */
 import shader from '../../shaders/operand-scale.wgsl'
+import type { Engine } from '../device/engine'
 import type { Storage, Tensor } from '../device/tensor'
 import type { Recorder } from '../graph/dispatch'
 
@@ -41,7 +42,11 @@ const keyOf = ({ elementOffset, size }: Tensor, region: Region): string => {
   return whole ? `${elementOffset} ${size}` : JSON.stringify([elementOffset, Object.values(region)])
 }
 
-/** Notes that a product which is being recorded stores the largest magnitudes of all of a tensor, so that none of the following need look. */
+/** True if products are computed on matrix units, so that it pays to note the magnitudes of what they read. */
+export const usesScales = ({ matrixUnits, variants }: Engine): boolean =>
+  matrixUnits !== null && Object.values(variants.matmul).some((variant) => variant.startsWith('matrix'))
+
+/** Notes that the kernel which was recorded last stores the largest magnitudes of all of a tensor, so that no product needs to look. */
 export function noteLargest(g: Recorder, operand: Tensor, largest: Tensor): void {
   resultsFor(g, operand).set(`${operand.elementOffset} ${operand.size}`, largest)
 }

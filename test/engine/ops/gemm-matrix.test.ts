@@ -12,6 +12,7 @@ import { Graph } from '../../../engine/graph/graph'
 import { gemm } from '../../../engine/ops/gemm'
 import { fitsMatrix, type MatrixVariant } from '../../../engine/ops/gemm-matrix'
 import type { Gemm, LoraTerm } from '../../../engine/ops/gemm-types'
+import { layerNorm } from '../../../engine/ops/layernorm'
 import { linear } from '../../../engine/ops/linear'
 import { add, scale } from '../../../engine/ops/pointwise'
 import { takeColumns } from '../../../engine/ops/rows'
@@ -399,6 +400,54 @@ testF16(
     assert.ok(error < 1e-3 && error > 1e-5, `${error}`)
   },
 )
+
+for (const variant of VARIANTS)
+  testF16(`${variant}: LayerNorm stores the magnitudes of what products read, forward and backward`, async () => {
+    const [m, n, k] = [36, 24, 20]
+    useAlways(variant)
+    let recorded: Graph
+    const exact = variant === 'matrix-split3'
+    const eps = 1e-6
+    await checkOp({
+      engine,
+      inputs: {
+        x: { shape: [m, k], grad: true },
+        w1: { shape: [n, k], grad: true },
+        // beyond f16's range, were they not scaled
+        gamma: { shape: [n], data: randomArray(3, n, 3e6) },
+        beta: { shape: [n], data: randomArray(4, n, 3e5) },
+        w2: { shape: [k, n], grad: true },
+      },
+      build: (g, { x, w1, gamma, beta, w2 }) => {
+        recorded = g
+        const y = layerNorm(g, linear(g, x, { weight: w1 }), gamma, beta, { eps, padRow: 'beta' })
+        return linear(g, y, { weight: w2 })
+      },
+      reference: ({ x, w1, gamma, beta, w2 }) => {
+        const y = new Float64Array((m + 1) * k)
+        for (let i = 0; i <= m; i++) {
+          const row = Array.from({ length: n }, (_, j) => {
+            let sum = 0
+            for (let l = 0; l < k && i < m; l++) sum += x[i * k + l] * w1[j * k + l]
+            return sum
+          })
+          const mean = row.reduce((a, b) => a + b) / n
+          const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / n
+          for (let l = 0; l < k; l++)
+            row.forEach((v, j) => {
+              y[i * k + l] += (((v - mean) / Math.sqrt(variance + eps)) * gamma[j] + beta[j]) * w2[l * n + j]
+            })
+        }
+        return y
+      },
+      samples: 5,
+      tolerance: exact ? 3e-6 : 2e-3,
+      gradientTolerance: exact ? 2e-5 : 4e-3,
+    })
+    // x, w1, w2 forward, dy backward
+    const passes = entriesOf(recorded!).filter((one) => one === 'find_largest')
+    assert.is(passes.length, 4, entriesOf(recorded!).join(' '))
+  })
 
 testF16('f32 accuracy holds for long sums', async () => {
   useAlways('matrix-split3')
