@@ -266,7 +266,8 @@ async function tuneOptions(
     budget: TUNE_MS,
     filter,
     stop,
-    onVariant: (name) => progress.update(done++, name),
+    // how many there are is not known, whatever was counted before
+    onVariant: (name) => progress.update(done++, name, 0),
   }
 }
 
