@@ -147,12 +147,6 @@ testRanks('a rank that is killed ends the others, and the saved step is named', 
     if (recorded > progress.step) assert.match(state, `from step ${progress.step}, the last that is saved`)
   })
   await Promise.all(runs)
-  const name = `${launcher}-killed-0`
-  const again = start(launcher, 2, ['train', '--resume', join(folder, name)])
-  await reaches(again, name, (await losses(name)).length + 2)
-  assert.not.ok(existsSync(join(folder, name, 'killed.txt')))
-  again.child.kill('SIGUSR1')
-  assert.match((await again.ended).stderr, /resuming after step \d+ of 500/)
 })
 
 testRanks('a full disk at one rank, and an image that only the other cannot read, end both', async (launcher) => {
