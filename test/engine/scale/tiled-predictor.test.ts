@@ -65,7 +65,7 @@ function fake(radius: number | number[], byPixel = false, iou = [0.5, 0.5, 0.5, 
       return chosenMasks({ logits, iou: Float32Array.from({ length: count * 4 }, (_, i) => iou[i % 4]) }, choose)
     },
   }
-  return { tiled: new TiledPredictor(predictor as unknown as Predictor), seen }
+  return { tiled: new TiledPredictor(predictor as unknown as Predictor), seen, predictor }
 }
 
 const view = { tileSize: 64, tileHalo: 16 }
@@ -257,6 +257,38 @@ test('a tile’s masks are those of the same crop, pixel for pixel', async () =>
     assert.ok(maskArea(plain.mask) > 20 && got.equals(expected), `prompt ${i}`)
   }
   assert.ok(areas.size > 1, 'the masks depend on the pixels')
+})
+
+test('a prompt’s mask goes to its tile as the part of it that lies there', async () => {
+  const image = places(200, 90)
+  const { seen, predictor } = fake(4.3)
+  const given: Float32Array[] = []
+  const masked = {
+    ...predictor,
+    predictMasks(batch: PromptBatch, choose: Parameters<Predictor['predictMasks']>[1]) {
+      given.push(batch.masks!.slice())
+      return predictor.predictMasks(batch, choose)
+    },
+  }
+  const tiled = new TiledPredictor(predictor as unknown as Predictor, masked as unknown as Predictor)
+  // the second is wider than a tile: a larger part is shown
+  for (const [x0, width] of [
+    [165, 14],
+    [70, 100],
+  ]) {
+    const mask: Mask = { x0, y0: 60, width, height: 18, data: new Uint8Array(width * 18).fill(1) }
+    given.length = 0
+    await tiled.predict(image, [{ ...point(172, 68), mask }], { tileSize: 80, tileHalo: 22 })
+    const { region } = seen.at(-1)!
+    assert.ok(region.left > 0, 'a part, not the whole image')
+    const columns = Array.from({ length: SIDE }, (_, x) =>
+      given.at(-1)!.some((value, i) => i % SIDE === x && value > 0),
+    )
+    const shown = regionSize(region)
+    const scale = SIDE / Math.max(shown.width, shown.height)
+    const expected = [x0 - region.left, x0 + width - region.left].map((x) => Math.round(x * scale))
+    assert.equal([columns.indexOf(true), columns.lastIndexOf(true) + 1], expected)
+  }
 })
 
 const contains = ({ left, top, right, bottom }: Region, { x0, y0, width, height }: Mask) =>
