@@ -81,6 +81,8 @@ function rangeOfTicks(ticks: readonly [number, string][]) {
 export function axis(values: readonly number[], parts = 4): { low: number; high: number; ticks: number[] } {
   // not Math.min(...values): a long run has more values than a call can take arguments
   let [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity])
+  // measures that are 0 everywhere are not negative anywhere
+  if (low === 0 && high === 0) high = 1
   if (low === high) [low, high] = [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2]
   const rough = (high - low) / parts
   const power = 10 ** Math.floor(Math.log10(rough))

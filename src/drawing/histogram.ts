@@ -29,6 +29,8 @@ export interface CumulativeSeries {
 
 const [WIDTH, HEIGHT] = [460, 260]
 const AREA = { left: 48, right: 14, top: 14, bottom: 38 }
+/** The room that a name such as D90 needs beside its line. */
+const NAME_WIDTH = 28
 
 /** CSS rules for histograms, in addition to the page's style sheet. */
 export const histogramStyle = `
@@ -88,9 +90,12 @@ function named(
       const place = x(at)
       line = place - last < 30 ? line + 1 : 0
       last = place
+      // at the right edge a name stands before its line, so that it is not cut off
+      const before = place > WIDTH - AREA.right - NAME_WIDTH
+      const text = before ? `x="${n(place - 3)}" text-anchor="end"` : `x="${n(place + 3)}"`
       return (
         `<path class="mark dashed" d="M${n(place)} ${AREA.top}V${HEIGHT - AREA.bottom}"/>` +
-        `<text class="mark" x="${n(place + 3)}" y="${AREA.top + 9 + 13 * line}">${escape(name)}</text>`
+        `<text class="mark" ${text} y="${AREA.top + 9 + 13 * line}">${escape(name)}</text>`
       )
     })
     .join('')

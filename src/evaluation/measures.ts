@@ -42,7 +42,7 @@ export const measures = {
   d50VolumeError: { label: 'D50 error, by volume', unit: 'percent', better: 'zero' },
   boundaryF: share('boundary F'),
   sizeErrorPixels: { label: 'size error, px', unit: 'pixels', better: 'less' },
-  sizeError: { label: 'size error', unit: 'percent', better: 'less' },
+  sizeError: { label: 'size error, %', unit: 'percent', better: 'less' },
 } as const satisfies Record<string, Measure>
 
 export type MeasureName = keyof typeof measures

@@ -83,10 +83,11 @@ function tiles({ models }: Comparison, run: CompleteRun | null): string {
     const before = only ? rated.find(({ name }) => name === rival) : rated[0]
     const after = tested.map(({ evaluation }) => percent(evaluation[measure])).join(' · ')
     const removed = only?.evaluation.change!.errorRemoved.values[measure]
+    // of one image there are its values, and no gain
     const change =
-      tested.length === 1
+      tested.length === 1 && only.evaluation.perImage.length > 1
         ? `, ${percent(only.evaluation.change!.values[measure], true)} points` +
-          (Number.isFinite(removed) ? `, ${Math.round(100 * removed)} % of the error removed` : '')
+          (removed >= 0 && removed <= 1 ? `, ${Math.round(100 * removed)} % of the error removed` : '')
         : ''
     const from = rival ? `, from the best rival (${modelName(rival)})` : ''
     const text = `${measures[measure].label} in percent, ${promptModeNames[prompt]}${from}${change}`

@@ -142,6 +142,9 @@ export const formatCellInterval = (measure: MeasureName, { kind, interval }: Sco
 const percentOrDash = (value: number): string =>
   Number.isFinite(value) ? `${Math.round(100 * value)} %`.replace('-', '−') : '–'
 
+/** What a comparison on a single image says before its figures. */
+export const ONE_IMAGE = 'One image: no statement about other images is possible'
+
 /**
  * Text with aligned columns: fractions in percent, 95 % confidence intervals in brackets. If there are changes, only they have
  * intervals, so that lines fit into a terminal.
@@ -159,5 +162,7 @@ export function comparisonTable(comparison: Comparison): string {
     ]),
   ])
   const rows = blocks.flatMap((block, i) => (i ? [[], ...block] : block))
-  return textTable(rows, Infinity)
+  const { evaluations } = comparison.models[0]
+  const note = evaluations[0].perImage.length === 1 ? `${ONE_IMAGE}\n\n` : ''
+  return note + textTable(rows, Infinity)
 }

@@ -109,7 +109,7 @@ export class HomeProject {
     return this.review?.summaries.filter(({ state, problem }) => state === 'accepted' && !problem).length ?? 0
   }
 
-  async state(): Promise<Omit<ProjectState, 'minutes'>> {
+  async state(): Promise<Omit<ProjectState, 'minutes' | 'software'>> {
     const reports = REPORTS.filter(([path]) => existsSync(join(this.dir, path)))
     return {
       images: this.images,

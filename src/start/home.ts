@@ -49,12 +49,14 @@ export class Home {
   constructor(private readonly options: HomeOptions) {}
 
   async state(): Promise<HomeState> {
+    const software = this.project !== null && (await this.software(this.project.dir)) === true
     const model = this.project?.model ?? this.options.model
     return {
       version,
       project: this.project && {
         ...(await this.project.state()),
-        minutes: (await this.software(this.project.dir)) ? processorMinutes(this.project.accepted) : GPU_MINUTES,
+        minutes: software ? processorMinutes(this.project.accepted) : GPU_MINUTES,
+        software,
       },
       model: await modelState(model.model),
       jobs: this.jobs?.list ?? [],

@@ -107,6 +107,8 @@ export interface ProjectState {
   reports: { title: string; path: string }[]
   /** The longest time that is proposed for training on the images accepted so far, in minutes. */
   minutes: number
+  /** Whether models run on the processor, so that steps take long. */
+  software: boolean
   /** Why the masks cannot be reviewed now; null if they can. */
   reviewProblem: string | null
 }

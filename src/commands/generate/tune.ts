@@ -30,6 +30,7 @@ import { modelOptions, openChosenModel, withAdapterFolders } from '../options/mo
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
 import { modelIdentity, scoreLines } from './results'
+import { cautions } from './tune-cautions'
 
 export const command: Command = {
   name: 'generate tune',
@@ -167,21 +168,6 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       opened.engine.destroy()
     }
   },
-}
-
-/** What the search cannot know of other images. */
-function cautions(images: number, { thresholds: { minArea } }: Trial, before: Trial): string[] {
-  const lines: string[] = []
-  if (images === 1)
-    lines.push(
-      'warning: thresholds found on one image may not suit others: a few images, as different as those to come, are better',
-    )
-  if (minArea > before.thresholds.minArea)
-    lines.push(
-      `warning: the minimum area of ${minArea} pixels suits images of this magnification only. For others give \`wgsam generate\` --min-area ` +
-        'besides --thresholds, or store the thresholds with the adapter (--store), which leaves the area out',
-    )
-  return lines
 }
 
 const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>

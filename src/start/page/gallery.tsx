@@ -35,7 +35,7 @@ export function Gallery() {
               onClick={() => (shown.value = shown.value === state ? null : state)}
             >
               <i class="dot" aria-hidden="true" />
-              {counts.value[state]} {state}
+              {counts.value[state]} {state === 'no proposals' ? 'without proposals' : state}
             </button>
           ))}
         </div>

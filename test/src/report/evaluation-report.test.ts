@@ -213,11 +213,16 @@ test('sizes and times: for a terminal and in the page, with the units and the de
   assert.match(timeTextTable(alone, ''), /^whole, automatic +3\.0$/m)
 })
 
-test('one image has no interval; a change whose interval includes 0 is neither better nor worse', () => {
+test('one image has no interval; a change whose interval includes 0 is neither better nor worse', async () => {
   const one = scoreComparison([
     { ...base, modes: modes([0.4], [0.4]) },
     { ...adapted, modes: modes([0.7], [0.3]) },
   ])
+  const page = await renderEvaluationReport({ ...report, comparison: one })
+  assert.match(page, /<b>One image: no statement about other images is possible\.<\/b>/)
+  assert.not.match(page, /points|of the error removed<\/span>/, 'the tiles claim no gain')
+  assert.match(comparisonTable(one), /^One image: no statement/)
+  assert.not.match(comparisonTable(comparison), /One image/)
   const dice = ({ rows }: ScoreTable) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
   assert.equal(scoreTables(one).map(dice), [
     [
@@ -280,6 +285,7 @@ test('what a scientist asks first: found, false, D50, beside the best alternativ
 })
 
 test('axes have round numbers around their values', () => {
+  assert.is(axis([0, 0]).low, 0, 'a percentage that is 0 is not drawn below 0')
   assert.equal(axis([0.13, 0.87]), { low: 0, high: 1, ticks: [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1] })
   for (const values of [[5], [0], [-3, -3], [1e-9, 2e-9], [0, 1e12]]) {
     const { low, high, ticks } = axis(values)

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect } from 'node:net'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { projectFile } from '../../../src/project/project'
@@ -81,6 +81,16 @@ test('an image’s pixels are exact, and are not sent twice', async () => {
   assert.is((await ask(at('linked', 'pixels'))).status, 422)
 })
 
+test('an image whose file is lost while the review is open is named in words', async () => {
+  const file = projectFile.image(dir, 'plain')
+  renameSync(file, `${file}-moved`)
+  const { status, json } = await ask(at('plain', 'pixels'))
+  renameSync(`${file}-moved`, file)
+  assert.is(status, 422)
+  assert.match(json.error, /^cannot read the image .*plain\.png: there is no such file or folder$/)
+  assert.is((await ask(at('plain', 'pixels'))).status, 200)
+})
+
 test('an edit is on the disk when the reply arrives, for any image name', async () => {
   for (const name of HOSTILE) {
     const { status, json } = await act(name, 'w1', 0, remove(1))
@@ -147,6 +157,11 @@ test('requests without the token or from another site are rejected', async () =>
   await refuse(404, `http://${own}/api/images`)
   await refuse(404, api.replace(token, token.slice(0, -1)))
   await refuse(404, api.replace(token, 'x'.repeat(32)))
+  // a person who opens an old address in a browser reads a page, not JSON
+  const page = await ask(`http://${own}/${'x'.repeat(32)}/`, { headers: { Accept: 'text/html,*/*' } })
+  assert.is(page.status, 404)
+  assert.match(String(page.headers['content-type']), /^text\/html/)
+  assert.match(page.body.toString(), /<h1>wgsam<\/h1><p>[^<{]+<\/p>/)
   await refuse(403, api, { Host: `evil.example:${port}` })
   await refuse(403, api, { Host: '127.0.0.1' })
   await refuse(403, api, { Host: `127.0.0.1:${port + 1}` })

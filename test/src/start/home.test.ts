@@ -159,7 +159,8 @@ test('a training exports first, is continued where it has a checkpoint, and its 
   // nothing has used a GPU yet, as after proposals of a watershed alone: the machine is asked
   const software = await runsOnProcessor()
   assert.is(plan.commands[1].includes('--rank 32'), software === true)
-  assert.is((await get<HomeState>('api/state')).project!.minutes, software ? 15 : 30)
+  const { project: state } = await get<HomeState>('api/state')
+  assert.equal([state!.minutes, state!.software], [software ? 15 : 30, software === true])
   await post('api/jobs', { kind: 'train', minutes: 5 })
   await settle()
   processes.last.end(0)

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { BrowserContext, Page } from 'playwright-core'
+import { runsOnProcessor } from '../../../src/host/runs-on-processor'
 import type { HomeState } from '../../../src/start/protocol'
 import { startProcess } from '../../../src/start/job-process'
 import { writeSynth } from '../../../src/synth/synth-dataset'
@@ -109,6 +110,13 @@ testInBrowser('a folder is chosen in the list, or typed', async () => {
   await page.getByRole('button', { name: 'Use this folder' }).click()
   await page.locator('.picture').first().waitFor()
   assert.is(await page.locator('.picture').count(), 4)
+  // on a machine without a GPU each way says how long it takes, before it begins
+  if (await runsOnProcessor()) {
+    await step('Propose masks').getByText('about 4 minutes for an image').waitFor()
+    await step('Propose masks').getByLabel('Search').selectOption('watershed')
+    await step('Propose masks').getByText('Seconds for an image').waitFor()
+    await step('Propose masks').getByLabel('Search').selectOption('union')
+  }
   // the 422 of the wrong path is in the console
   assert.ok(
     faults.every((fault) => /422/.test(fault)),

@@ -33,6 +33,21 @@ test('on a logarithmic axis equal factors are equally wide; names are escaped', 
   assert.match(file, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
 })
 
+test('the names of percentiles stand inside the chart, also at its right edge', () => {
+  const marks = [
+    { at: 1, name: 'D10' },
+    { at: 2.99, name: 'D90' },
+  ]
+  const picture = histogram({ ...scale, marks }, [0, 1, 2, 3], [{ value: 0.2 }, { value: 0.4 }, { value: 0.4 }])
+  const width = Number(/viewBox="0 0 (\d+)/.exec(picture)![1])
+  const name = (text: string) =>
+    new RegExp(`<text class="mark" x="([\\d.]+)"( text-anchor="end")? [^>]*>${text}<`).exec(picture)!
+  const [, middle, asUsual] = name('D10')
+  assert.ok(Number(middle) < width / 2 && !asUsual)
+  const [, edge, turned] = name('D90')
+  assert.ok(Number(edge) < width && turned)
+})
+
 test('an axis has at least four labels, whatever its range', () => {
   for (const [low, high, log] of [
     [20, 90, true],
