@@ -2,21 +2,17 @@
  * @file The model behind the review page: encodes each image, or each of its tiles, once and decodes prompts, one job at a time,
  * with what a person waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
-import { type Region, sameRegion, wholeRegion } from '../../engine/image/box'
-import { type Mask, maskArea } from '../../engine/masks/mask'
-import { encodeMask } from '../../engine/masks/rle'
+import type { Mask } from '../../engine/masks/mask'
 import { Predictor } from '../../engine/sam/predictor'
 import { slotsFor } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/size'
 import type { SimilarPlace } from '../../engine/similar/feature-map'
-import { completeMasks } from '../../engine/scale/complete-masks'
-import { isCut, predictInParts } from '../../engine/scale/prompt-parts'
 import { type DiameterBand, wholeView } from '../../engine/scale/view'
 import { messageOf, UserError } from '../host/errors'
 import { checkPrompt } from '../model/segment-image'
 import { HttpError } from '../host/http-error'
-import { decodePart } from './decode-part'
+import { answerPrompt } from './answer-prompt'
 import { EncodedParts, type ImageFile, type ReadPixels } from './encoded-parts'
 import type { BusyReply, PromptReply, PromptRequest, ServerInfo } from './protocol'
 import { type SimilarMask, SimilarSearch } from './similar-search'
@@ -44,9 +40,6 @@ export interface PromptSessionOptions {
   /** The next image is encoded after this time without requests: 2000 ms by default. */
   idleMs?: number
 }
-
-/** A prompt under the pointer that would need an encoding first. */
-class NotEncoded extends Error {}
 
 /** The maximum number of points of a prompt: the decoder is recorded for that many points and a box. */
 const MAX_POINTS = 16
@@ -124,32 +117,12 @@ export class PromptSession {
       this.guarded(async (): Promise<PromptReply> => {
         if (hovering && !this.loaded) return { masks: [], ms: 0, encodedNow: false }
         const predictor = await this.predictor()
-        const { maskSide, inputSize } = predictor.model
+        const { inputSize } = predictor.model
         const view = this.viewOf(image.name, inputSize) ?? wholeView(size, inputSize)
-        let encodedNow = false
-        let ms = 0
-        const predictIn = async (region: Region, [own]: PromptRequest[]) => {
-          const part = sameRegion(region, wholeRegion(size)) ? null : region
-          if (hovering && !this.parts.has(image.name, part)) throw new NotEncoded()
-          if ((await this.encodingNow(() => this.parts.hold(predictor, image, part))) > 0) encodedNow = true
-          const start = performance.now()
-          const found = await decodePart(predictor, region, own)
-          ms += performance.now() - start
-          return [completeMasks(found, ({ mask }) => isCut(mask, region, size, maskSide))]
-        }
-        const [masks] = await predictInParts(size, [prompt], view, maskSide, (region, prompts) =>
-          predictIn(region, prompts as PromptRequest[]),
-        ).catch((error: unknown) => {
-          if (error instanceof NotEncoded) return [[]]
-          throw error
+        return answerPrompt(predictor, prompt, size, view, async (part) => {
+          if (hovering && !this.parts.has(image.name, part)) return null
+          return this.encodingNow(() => this.parts.hold(predictor, image, part))
         })
-        return {
-          masks: masks
-            .filter(({ mask }) => maskArea(mask) > 0)
-            .map(({ mask, ...measures }) => ({ segmentation: encodeMask(mask, size), ...measures })),
-          ms,
-          encodedNow,
-        }
       })
     return this.queue.run(hovering ? 'hover' : 'first', work, prompt.purpose === 'take' ? undefined : prompt.window)
   }
