@@ -42,7 +42,7 @@ export const gradientBytes = ({ blocks, width, rank, layers }: AdapterShape): nu
 /** Into how many groups the gradients are divided, see engine/train/gradient-groups.ts: of whole blocks of equal size. */
 export function groupsOf(bytes: number, ranks: number): number {
   const blocksInGroup = Math.ceil(leastGroupBytes(ranks) / (bytes / BLOCKS))
-  return Math.ceil(BLOCKS / blocksInGroup)
+  return Math.max(1, Math.ceil(BLOCKS / blocksInGroup))
 }
 
 /**

@@ -295,10 +295,12 @@ test('bad pairs are listed before anything else happens, and skipped if configur
 test('metrics continue after the records of the checkpoint; incomplete lines are cut off', async () => {
   const path = join(scratch, 'metrics.jsonl')
   const first = await JsonlSink.open(path, () => true)
+  assert.is(first.cut, null)
   for (const step of [1, 2, 3]) await first.append(stepRecord(step))
   await first.close()
   await writeFile(path, '{"kind":"st', { flag: 'a' })
   const second = await JsonlSink.open(path, ({ step }) => step <= 2)
+  assert.is(second.cut?.step, 3)
   await second.append(stepRecord(3))
   await second.flush()
   await second.close()

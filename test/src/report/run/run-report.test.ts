@@ -12,9 +12,10 @@ import { readRunView } from '../../../../src/report/run/read-run'
 import { MetricsFile } from '../../../../src/tracking/metrics-file'
 import { PictureSink, readPictures } from '../../../../src/report/run/picture-folder'
 import { differences } from '../../../../src/report/run/recipe'
-import { renderRunReport } from '../../../../src/report/run/run-report'
+import { renderRunReport, stateOf } from '../../../../src/report/run/run-report'
 import { addSession, readSessions } from '../../../../src/report/run/sessions'
 import { tunedOnSixImages } from '../../../support/tuned-thresholds'
+import { writeSafetensors } from '../../../../src/weights/safetensors-writer'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { evaluationFile } from '../../../support/evaluation-file'
@@ -126,6 +127,24 @@ test('a complete run: recipe, data, curves, machine and command', async () => {
   assert.is(circles(html, 'mIoU, %'), 6)
   for (const title of ['Loss', 'Parts of the loss', 'Learning rate', 'Gradient norm']) assert.match(html, `<b>${title}`)
   assert.not.match(html, /(src|href)="(?!data:)/)
+})
+
+test('a run that was killed is said to continue from the step that is saved', async () => {
+  const killed = makeRun({ steps: 5 })
+  const checkpoint = join(killed, 'last', 'checkpoint.safetensors')
+  const data = new Float32Array(1)
+  const saved = (step: unknown) =>
+    writeSafetensors(checkpoint, [{ name: 'a', shape: [1], data }], { wgsam: JSON.stringify({ step }) })
+  const state = async () => stateOf(await readRunView(killed, 'a run'))
+  await saved(3)
+  assert.match(await state(), /interrupted after 5 of 20 steps .* continues it from step 3, the last that is saved$/)
+  await saved(5)
+  assert.match(await state(), / continues it$/)
+  // nothing is said of a file that cannot be read
+  await saved('three')
+  assert.match(await state(), / continues it$/)
+  writeFileSync(checkpoint, 'nonsense')
+  assert.match(await state(), / continues it$/)
 })
 
 test('problems of unfinished, empty and damaged runs are listed', async () => {
