@@ -5,7 +5,7 @@ import { readAdapterProfile, updateAdapterProfile } from '../weights/adapter-pro
 import type { Adaptation } from '../../engine/finetune/adaptation'
 import { chooseStrength, type SourceScores, withValues } from '../../engine/finetune/strength'
 import type { PromptScores, StoredStrength } from '../../engine/train/adapter-profile'
-import { worseSources } from '../model/adapter-warnings'
+import { worseSources } from '../evaluation/adapter-warnings'
 import { readCheckpoint } from './checkpoint-file'
 import { averaged } from '../../engine/train/split-adapter'
 import { broadcastValue, type Communicator } from '../mpi/communicator'

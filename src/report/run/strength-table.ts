@@ -1,7 +1,7 @@
 /** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
 import { bestOf } from '../../../engine/finetune/selection'
 import { escape } from '../../text/escape'
-import { betterAtOwnSize } from '../../model/adapter-warnings'
+import { betterAtOwnSize } from '../../evaluation/adapter-warnings'
 import { beginningOf } from '../../training/config'
 import { percent } from '../evaluation-table'
 import type { RunView } from './read-run'

@@ -4,7 +4,7 @@
  */
 import { fall, prompts, TOLERANCE } from '../../engine/finetune/strength'
 import type { AdapterProfile, ComparedSource, StoredStrength } from '../../engine/train/adapter-profile'
-import { thresholdsOverWatershed } from '../evaluation/tuned-thresholds'
+import { thresholdsOverWatershed } from './tuned-thresholds'
 
 /** The sources on which the base model at the same input is better. */
 export const worseSources = ({ sources }: StoredStrength): ComparedSource[] =>

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ComparedSource } from '../../../engine/train/adapter-profile'
-import { adapterWarnings, worseSources } from '../../../src/model/adapter-warnings'
+import { adapterWarnings, worseSources } from '../../../src/evaluation/adapter-warnings'
 import { tunedOnSixImages } from '../../support/tuned-thresholds'
 
 const thresholds = { predIouThresh: 0.8, stabilityScoreThresh: 0.9, ...tunedOnSixImages }
