@@ -51,13 +51,8 @@ export { type DiameterBand, defaultBand, type View } from './scale/view'
 
 // masks of prompts on images in any form: what an interactive page or a service needs
 export { type BufferImage, type ImageSource, readPixels, type RgbaImage } from './segment/image-source'
-export {
-  type SegmentOptions,
-  type SegmentPrompt,
-  Segmenter,
-  type SegmenterOptions,
-  SupersededError,
-} from './segment/segmenter'
+export type { SegmentPrompt } from './segment/segment-prompt'
+export { type SegmentOptions, Segmenter, type SegmenterOptions, SupersededError } from './segment/segmenter'
 
 // the automatic mask generator
 export type {

@@ -1,26 +1,12 @@
 /** @file Masks of prompts on images, in pixels of the image: the part of the engine that an interactive page or a service needs. */
 import type { RgbImage } from '../image/rgb-image'
-import type { Mask } from '../masks/mask'
 import { Predictor } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
 import { checkDiameter, type ScaleSettings } from '../scale/scale-settings'
 import { SettingError } from '../setting-error'
 import { type PromptedMask, TiledPredictor } from '../scale/tiled-predictor'
-import { checkedPrompt } from './check-prompt'
+import { checkedPrompt, type SegmentPrompt } from './segment-prompt'
 import { type ImageSource, readPixels } from './image-source'
-
-/** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both; and a mask of it to refine. */
-export interface SegmentPrompt {
-  /** `foreground` is true by default; false says that the point is not on the object. */
-  points?: readonly { x: number; y: number; foreground?: boolean }[]
-  /** x0, y0, x1, y1: both corners inclusive. */
-  box?: readonly [number, number, number, number]
-  /**
-   * A mask of the object that the points or the box correct: the `mask` of an earlier result, or one of your own. It lies in the
-   * image, and `data` is (height, width) with 1 inside and 0 outside. Takes a segmenter that was made with `masks`.
-   */
-  mask?: Mask
-}
 
 /** Options of one call of `Segmenter.segment`. */
 export interface SegmentOptions {

@@ -1,9 +1,21 @@
-/** @file Checks the prompt that an embedder gives, and brings it into the form of the engine. */
+/** @file A prompt as an embedder gives it, its checks, and its form in the engine. */
 import type { Size } from '../image/size'
 import { type Mask, maskArea } from '../masks/mask'
 import { type ImagePrompt, slotsFor } from '../sam/prompt-masks'
 import { SettingError } from '../setting-error'
-import type { SegmentPrompt } from './segmenter'
+
+/** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both; and a mask of it to refine. */
+export interface SegmentPrompt {
+  /** `foreground` is true by default; false says that the point is not on the object. */
+  points?: readonly { x: number; y: number; foreground?: boolean }[]
+  /** x0, y0, x1, y1: both corners inclusive. */
+  box?: readonly [number, number, number, number]
+  /**
+   * A mask of the object that the points or the box correct: the `mask` of an earlier result, or one of your own. It lies in the
+   * image, and `data` is (height, width) with 1 inside and 0 outside. Takes a segmenter that was made with `masks`.
+   */
+  mask?: Mask
+}
 
 /**
  * @param slots points and box corners that a prompt may have
