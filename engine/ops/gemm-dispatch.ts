@@ -102,7 +102,7 @@ function dispatchRows(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<str
     activation: ACTIVATION[o.activation ?? 'none'],
     residual: o.slope ? (o.slope.storage.f16 ? 3 : 2) : o.residual ? 1 : 0,
     accumulate: o.accumulate ?? 0,
-    keep_pre: o.pre ? (o.pre.storage.f16 ? 2 : 1) : more.pre ? 3 : 0,
+    keep_pre: o.pre ? (more.pre ? 4 : o.pre.storage.f16 ? 2 : 1) : more.pre ? 3 : 0,
     extensions: lora?.extensions.length ?? 0,
     rank: lora?.rank ?? 0,
     ext_scale: lora?.scale ?? 0,

@@ -7,7 +7,7 @@ import type { Engine } from '../device/engine'
 import { MATRIX_WORK } from '../device/kernel-variants'
 import type { Recorder } from '../graph/dispatch'
 import { matmulClass } from '../device/matmul-class'
-import { type Tensor, eligibleForF16 } from '../device/tensor'
+import { Tensor, eligibleForF16 } from '../device/tensor'
 import half from '../../shaders/gemm-matrix.wgsl'
 import split3 from '../../shaders/gemm-matrix-split3.wgsl'
 import { alignedThroughout, dispatchGemm, type GemmKernel, isOneDispatch, multiplesOf4 } from './gemm-dispatch'
@@ -62,12 +62,35 @@ export function gemmMatrix(g: Recorder, o: Gemm, variant: MatrixVariant): void {
   if (ranges) return gemmSplit(g, o, ranges, record)
   const { m, n, c } = o
   const whole = m * n === c.tensor.size && c.stride === n
-  if (!o.operand || o.pre || !whole || !isOneDispatch(g, o, KERNELS[variant])) return record(g, o)
-  const { tile } = KERNELS[variant]
-  const groups = Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
-  const stored = g.tensor(`${c.tensor.label}: largest`, [2 * groups], 'statistic')
-  record(g, o, { pre: stored })
+  if (!o.operand || !whole || !isOneDispatch(g, o, KERNELS[variant])) return record(g, o)
+  const count = largestCount(o, variant)
+  const stored = o.pre ? wordsBehind(o.pre, count) : g.tensor(`${c.tensor.label}: largest`, [count], 'statistic')
+  if (!stored) return record(g, o)
+  record(g, o, { pre: o.pre ? new Tensor(stored.storage, [stored.storage.bytes / 4], 0, null, true) : stored })
   noteLargest(g, c.tensor, stored)
+}
+
+/** Words in which a product stores the largest magnitudes of C: two for each workgroup. */
+const largestCount = ({ m, n }: Gemm, variant: MatrixVariant): number => {
+  const { tile } = KERNELS[variant]
+  return 2 * Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
+}
+
+/** The words behind the f16 of a tensor of `tensorBefore`; null if there are none. */
+function wordsBehind({ storage, size }: Tensor, count: number): Tensor | null {
+  const has = storage.f16 && storage.bytes === 2 * size + 4 * count
+  return has ? new Tensor(storage, [count], size / 2, null, true) : null
+}
+
+/**
+ * Where a product keeps its values before the activation (m, n), as f16 where nothing is lost by it. A kernel can count on eight
+ * bindings only, so if C is read by other products its largest magnitudes are stored behind them, where they can be bound.
+ */
+export function tensorBefore(g: Recorder, o: Gemm, label: string): Tensor {
+  const { m, n } = o
+  if (!keepsHalf(g.engine, o)) return g.tensor(label, [m, n])
+  const behind = o.operand && (m * n) % 128 === 0 ? largestCount(o, 'matrix') : 0
+  return new Tensor(g.tensor(label, [m * n + 2 * behind], 'activation', 'f16').storage, [m, n])
 }
 
 const aimOf = (variant: MatrixVariant): SplitAim => ({ ...AIM, tile: KERNELS[variant].tile })
@@ -80,7 +103,7 @@ export function fusesSlope(engine: Engine, o: Gemm): boolean {
 }
 
 /** True if a product can keep its values before the activation as f16 without a loss: in precision `high`, where all operands are. */
-export const keepsHalf = (engine: Engine, o: Gemm): boolean =>
+const keepsHalf = (engine: Engine, o: Gemm): boolean =>
   engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)] === 'matrix' &&
   fitsMatrix(engine, o, 'matrix') &&
   eligibleForF16(o.m * o.n) &&

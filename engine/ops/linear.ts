@@ -2,7 +2,7 @@
 import type { Graph } from '../graph/graph'
 import { Tensor } from '../device/tensor'
 import { type Gemm, gemm } from './gemm'
-import { fusesSlope, keepsHalf } from './gemm-matrix'
+import { fusesSlope, tensorBefore } from './gemm-matrix'
 import { activateBackward } from './pointwise'
 
 /**
@@ -87,8 +87,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
     operand: activation !== 'none',
     lora: lora && down ? { left: down, right: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
   }
-  const storage = keepPre && keepsHalf(g.engine, product) ? 'f16' : 'f32'
-  const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n], 'activation', storage) : null
+  const pre = keepPre ? tensorBefore(g, product, `${weight.label}: before ${activation}`) : null
   gemm(g, { ...product, pre })
 
   g.record(pre ? inputs : [...inputs, residual], pre ?? y, (dpre) => {

@@ -4,6 +4,7 @@
 //     are the input of that GELU, in f32 (2) or f16 (3).
 //   keep_pre 2: the value before the activation is kept in f16, and clamped to its range.
 //   keep_pre 3: `pre` receives the largest magnitude of what each workgroup stores, see store_largest.
+//   keep_pre 4: as 2 for all of c, and as 3 behind that.
 // f16 are two in a word, the first in its low bits.
 // use: gelu, gelu-slope
 @group(0) @binding(5) var<storage, read> residual_values: array<vec4u>;
@@ -21,7 +22,7 @@ fn keep(at: u32, v: vec4f) {
   if (params.keep_pre == 1u) {
     pre[2u * at] = bitcast<vec2u>(v.xy);
     pre[2u * at + 1u] = bitcast<vec2u>(v.zw);
-  } else if (params.keep_pre == 2u) {
+  } else if (params.keep_pre == 2u || params.keep_pre == 4u) {
     let h = clamp(v, vec4f(-65504.0), vec4f(65504.0));
     pre[at] = vec2u(pack2x16float(h.xy), pack2x16float(h.zw));
   }
@@ -51,7 +52,8 @@ fn store_output(at: u32, column: u32, sum: vec4f) {
 
 // The words that operand-scale.wgsl finds for an operand by reading it, for a product that will read c: two for each workgroup.
 fn store_largest(wg: vec3u, groups: vec3u, lane: u32) {
-  if (params.keep_pre != 3u) { return; }
+  if (params.keep_pre < 3u) { return; }
+  let start = select(0u, params.m * params.n / 4u, params.keep_pre == 4u);
   // the memory of the outputs is free now; it is moved and compared as bits
   var largest = max(max(top.x, top.y), max(top.z, top.w));
   workgroupBarrier();
@@ -64,5 +66,5 @@ fn store_largest(wg: vec3u, groups: vec3u, lane: u32) {
     }
     workgroupBarrier();
   }
-  if (lane == 0u) { pre[(wg.z * groups.y + wg.y) * groups.x + wg.x] = vec2u(largest); }
+  if (lane == 0u) { pre[start + (wg.z * groups.y + wg.y) * groups.x + wg.x] = vec2u(largest); }
 }
