@@ -48,6 +48,9 @@ export function withoutData(image: Image): Pick<Contrast, 'share' | 'values'> {
 
 /** A value at the end that is this many times as far away as the others are from each other is not one of them. */
 const ABSURD = 100
+/** The same for the ends of 16-bit integers, which programs use as marks. */
+const ABSURD_MARK = 10
+const MARKS = [65535, 32767, -32768]
 
 function contrastOf({ data, nodata }: Image): Contrast {
   const step = Math.max(1, Math.floor(data.length / MAX_SAMPLED))
@@ -86,9 +89,10 @@ function usualRange(sorted: Float32Array): [number, number] {
   ]) {
     if (to - from < 2) continue
     const range = sorted[to - 1] - sorted[from]
-    const apart = (distance: number) => distance > ABSURD * range
+    const apart = (end: number, usual: number) =>
+      Math.abs(end - usual) > (MARKS.includes(end) ? ABSURD_MARK : ABSURD) * range
     if (!(range > 0)) continue
-    if ((from === 0 || apart(sorted[from] - sorted[0])) && (to === count || apart(sorted[count - 1] - sorted[to - 1])))
+    if ((from === 0 || apart(sorted[0], sorted[from])) && (to === count || apart(sorted[count - 1], sorted[to - 1])))
       return [from, to]
   }
   return [0, count]

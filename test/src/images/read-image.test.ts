@@ -246,6 +246,11 @@ test('pixels without data take no part in the contrast', async () => {
     assert.is(withoutData(image(data)).share, 0)
   const wide = Uint16Array.from(values, (v, i) => (i % 20 ? 30_000 + 200 * v : 0))
   assert.equal(withoutData(image(wide)).values, [0])
+  // the largest 16-bit value beside much smaller ones is a mark, beside values up to it saturation
+  const marked = (high: number) => Uint16Array.from(values, (v, i) => (i % 20 ? high * v : 65535))
+  assert.equal(withoutData(image(marked(2000))).values, [65535])
+  assert.ok(whole(toRGB8(image(marked(2000)))) <= 2)
+  for (const high of [8000, 65535]) assert.equal(withoutData(image(marked(high))).values, [])
 })
 
 test('a PNG is written exactly: 1x1, colour, alpha, all 65,536 values', async () => {
