@@ -8,7 +8,7 @@ export interface CachedWeights {
   sha256: string
 }
 
-/** A store of weights by key. wgsam has one for browsers (`browserCache`) and one for Node (`folderCache` of `wgsam/node`). */
+/** A store of weights by key. wgsam has two for browsers (`browserCache`, `opfsCache`) and one for Node (`folderCache` of `wgsam/node`). */
 export interface WeightCache {
   /** What was put under a key; null if there is nothing. */
   get(key: string): Promise<CachedWeights | null>

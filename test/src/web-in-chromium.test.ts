@@ -1,4 +1,4 @@
-/** @file `wgsam/web` in Chromium: a .pth kept by the Cache API and opened with the server off, an adapter, a merge. */
+/** @file `wgsam/web` in Chromium: a .pth kept by the Cache API or as a file and opened with the server off, an adapter, a merge. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
@@ -23,9 +23,10 @@ const PAGE = `
   import * as web from '/web.js'
   const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
   const hash = async (bytes) => hex(await crypto.subtle.digest('SHA-256', bytes))
-  window.run = async (config, sha256) => {
+  window.run = async (config, sha256, kind) => {
     const remarks = []
-    const opened = await web.openWeights('/toy.pth', { config, sha256, cache: true, onRemark: (text) => remarks.push(text) })
+    const cache = kind === 'opfs' ? web.opfsCache() : true
+    const opened = await web.openWeights('/toy.pth', { config, sha256, cache, onRemark: (text) => remarks.push(text) })
     const first = [...opened.tensors.keys()][5]
     const adapter = await web.openAdapter(await (await fetch('/adapter.json')).json().then((files) =>
       Object.fromEntries(Object.entries(files).map(([name, text]) => [name, Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]))),
@@ -34,6 +35,17 @@ const PAGE = `
     const merged = await web.weightsFile(web.mergeAdapter(opened, adapter))
     return { remarks, value: (await opened.weights.read(first)).data[3], format: opened.format, merged: await hash(await merged.arrayBuffer()),
       files: Object.fromEntries(await Promise.all(Object.entries(files).map(async ([name, bytes]) => [name, await hash(bytes)]))) }
+  }
+  // one byte of what is kept is changed
+  window.damage = async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('wgsam-weights')
+    for await (const [name, handle] of folder.entries()) if (name.endsWith('.weights')) {
+      const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer())
+      bytes[500] ^= 1
+      const file = await handle.createWritable()
+      await file.write(bytes)
+      await file.close()
+    }
   }
   window.ready = true`
 
@@ -51,11 +63,12 @@ testInBrowser('weights are kept, adapters and merged weights have the bytes of N
   const files = await adapterFiles(content)
   const merged = new Uint8Array(await (await weightsFile(mergeAdapter(opened, content))).arrayBuffer())
   const base64 = Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')])
+  const weights: [string, Uint8Array] = ['application/octet-stream', pth]
   const routes: Record<string, [string, string | Uint8Array]> = {
     '/': ['text/html', `<!doctype html><script type="module">${PAGE}</script>`],
     '/web.js': ['text/javascript', outputFiles[0].text],
     '/adapter.json': ['application/json', JSON.stringify(Object.fromEntries(base64))],
-    '/toy.pth': ['application/octet-stream', pth],
+    '/toy.pth': weights,
   }
   const asked: string[] = []
   const server = createServer(({ url }, response) => {
@@ -68,10 +81,10 @@ testInBrowser('weights are kept, adapters and merged weights have the bytes of N
   const browser = (await openBrowser())!
   try {
     const page = await browser.newPage()
-    const run = async () => {
+    const run = async (kind = 'cache') => {
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
       await page.waitForFunction('window.ready')
-      return page.evaluate<Record<string, unknown>>(`run(${JSON.stringify(config)}, '${hash(pth)}')`)
+      return page.evaluate<Record<string, unknown>>(`run(${JSON.stringify(config)}, '${hash(pth)}', '${kind}')`)
     }
     const name = [...opened.tensors.keys()][5]
     const expected = {
@@ -86,6 +99,18 @@ testInBrowser('weights are kept, adapters and merged weights have the bytes of N
     delete routes['/toy.pth']
     assert.equal(await run(), expected)
     assert.is(asked.filter((url) => url === '/toy.pth').length, 1)
+
+    routes['/toy.pth'] = weights
+    assert.equal(await run('opfs'), expected)
+    delete routes['/toy.pth']
+    assert.equal(await run('opfs'), expected)
+    assert.is(asked.filter((url) => url === '/toy.pth').length, 2)
+    routes['/toy.pth'] = weights
+    await page.evaluate('damage()')
+    const { remarks, ...others } = await run('opfs')
+    assert.match(String(remarks), 'damaged and was discarded')
+    assert.equal({ ...others, remarks: [] }, expected)
+    assert.is(asked.filter((url) => url === '/toy.pth').length, 3)
   } finally {
     await browser.close()
     server.close()
