@@ -40,6 +40,7 @@ export interface EngineOptions {
 }
 
 /**
+ * The engine on one GPU device: it compiles shaders, holds tensors, records and runs programs. Models are loaded onto it.
  * @example
  * const engine = new Engine(device, { sharedDevice: true })
  * // … load a model, predict …

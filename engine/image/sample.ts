@@ -1,5 +1,6 @@
 /** @file A labelled image in memory, as training and augmentation use it. */
 
+/** An image with its labels: every instance has its own number. */
 export interface Sample {
   width: number
   height: number

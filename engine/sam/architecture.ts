@@ -1,5 +1,6 @@
 /** @file The hyperparameters of a model, which a host infers from the shapes of its checkpoint. */
 
+/** The hyperparameters of the mask decoder. */
 export interface DecoderArchitecture {
   /** Channels of the tokens and of the image embedding (256 in the public models). */
   dim: number

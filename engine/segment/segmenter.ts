@@ -42,6 +42,8 @@ export interface SegmenterOptions {
 }
 
 /**
+ * Answers prompts on images with masks, one call after another. The image of the last call stays encoded, so that each further prompt on it takes the
+ * mask decoder alone.
  * @example
  * const segmenter = await Segmenter.create(model, { masks: true })
  * const click = { x: 120, y: 80 }

@@ -28,6 +28,7 @@ const sayOnce = (line: string) => {
 }
 
 /**
+ * Reads a model's weights, finds its architecture from them, and loads it onto the GPU.
  * @param nameOrPath a named model (`wgsam fetch --list`), or the path of a checkpoint
  * @throws UserError that names the file and the tensor
  * @example

@@ -1,5 +1,6 @@
 /** @file The common result of all readers of weights files: named tensors whose values are read on demand. */
 
+/** A tensor of a file of weights, whose values are not read yet. */
 export interface TensorEntry {
   name: string
   shape: number[]
