@@ -19,6 +19,7 @@ const ELEMENTWISE = [0, 1].flatMap((accumulate) => [1, 2, 3].map((activation) =>
 const CONSTANTS: Record<string, Record<string, number>[]> = {
   'attention-shared': [1, 2, 3, 4].map((blocks) => ({ blocks })),
   'attention-wide': [1, 2].map((blocks) => ({ blocks })),
+  layernorm: [0, 1].map((measured) => ({ measured })),
   'mask-loss': [0, 1].map((weighted) => ({ weighted })),
   pointwise: ELEMENTWISE,
   pointwise4: ELEMENTWISE,
