@@ -124,7 +124,7 @@ test('a cell that fails is reported, and the next ones still run', async () => {
     ...bad[0],
     name: 'huge',
     group: 'huge',
-    config: { ...bad[0].config, prompts: { ...recipe.prompts, count: 512 }, size: 1024 },
+    config: { ...bad[0].config, prompts: { ...recipe.prompts, count: 512 }, size: 2048 },
   }
   const options = {
     out: join(scratch, 'bad'),
