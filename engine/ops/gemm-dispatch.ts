@@ -100,6 +100,7 @@ function dispatchRows(g: Recorder, o: Gemm, kernel: GemmKernel, more: Record<str
     alpha: o.alpha ?? 1,
     bias: o.bias ? 1 : 0,
     activation: ACTIVATION[o.activation ?? 'none'],
+    // above 1: see gemm-matrix-epilogue.wgsl, as keep_pre
     residual: o.slope ? (o.slope.storage.f16 ? 3 : 2) : o.residual ? 1 : 0,
     accumulate: o.accumulate ?? 0,
     keep_pre: o.pre ? (more.pre ? 4 : o.pre.storage.f16 ? 2 : 1) : more.pre ? 3 : 0,

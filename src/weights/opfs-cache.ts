@@ -1,4 +1,5 @@
 /** @file Weights in the browser's origin private file system (OPFS): files that only pages of this origin can read. */
+import { Sha256 } from '../host/sha256'
 import { blobSource } from './byte-source'
 import type { WeightCache } from './weight-cache'
 
@@ -35,7 +36,7 @@ export function opfsCache(folder = 'wgsam-weights'): WeightCache {
   return {
     async get(key) {
       const directory = await open()
-      const name = await nameOf(key)
+      const name = nameOf(key)
       const record = await existing(directory, `${name}.sha256`)
       const bytes = record && (await existing(directory, `${name}.weights`))
       if (!record || !bytes) return null
@@ -43,14 +44,14 @@ export function opfsCache(folder = 'wgsam-weights'): WeightCache {
     },
     async put(key, sha256, bytes) {
       const directory = await open()
-      const name = await nameOf(key)
+      const name = nameOf(key)
       await write(directory, `${name}.weights`, bytes)
       // written last: without it there is nothing under the key
       await write(directory, `${name}.sha256`, sha256)
     },
     async remove(key) {
       const directory = await open()
-      const name = await nameOf(key)
+      const name = nameOf(key)
       for (const end of ['sha256', 'weights'])
         if (await existing(directory, `${name}.${end}`)) await directory.removeEntry(`${name}.${end}`)
     },
@@ -58,10 +59,7 @@ export function opfsCache(folder = 'wgsam-weights'): WeightCache {
 }
 
 /** A key as the name of a file. */
-async function nameOf(key: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+const nameOf = (key: string): string => new Sha256().update(new TextEncoder().encode(key)).hex()
 
 /** Null if there is no such file. */
 const existing = (directory: DirectoryHandle, name: string): Promise<FileHandle | null> =>
