@@ -120,7 +120,7 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
       const found = checkPair(map, image, minPixels)
       const counts = { instances: found.length, ...particleStatistics(found) }
       items.push({ id, imagePath, labels, group, width, height, ...counts })
-      const wrong = wrongKind(map)
+      const wrong = wrongKind(map, found)
       notes.push(...[...remarks, ...(wrong ? [wrong.message] : [])].map((reason) => ({ id, reason })))
     } catch (error) {
       bad.push({ id, reason: messageOf(error) })

@@ -23,9 +23,11 @@ const MIN_GAP = 2
 const TOUCHED_SHARE = 0.5
 const FEWEST_TOUCHED = 3
 
-/** What a map is instead of one label for each particle: one mask of all, or with outlines as a label; undefined if neither. */
-export function wrongKind(labels: LabelMap): { kind: 'semantic' | 'void'; message: string } | undefined {
-  const found = boxes(labels)
+/** What a map is instead of one label for each particle: one mask of all, or with outlines as a label; undefined if neither. @param found its instances */
+export function wrongKind(
+  labels: LabelMap,
+  found = boxes(labels),
+): { kind: 'semantic' | 'void'; message: string } | undefined {
   if (found.length === 1) {
     const pieces = labelComponents(labels).list.length
     if (pieces < SEMANTIC_PIECES) return undefined
@@ -63,7 +65,7 @@ export function checkLabels(labels: LabelMap): LabelFinding[] {
   const parts = new Map<number, number>()
   for (const { id } of labelComponents(labels).list) parts.set(id, (parts.get(id) ?? 0) + 1)
   const broken = found.filter(({ id }) => parts.get(id)! > 1)
-  const wrong = wrongKind(labels)
+  const wrong = wrongKind(labels, found)
   if (wrong) add(wrong.kind === 'semantic' ? 'error' : 'warning', wrong.kind, wrong.message)
   if (wrong?.kind !== 'semantic' && broken.length)
     add(
