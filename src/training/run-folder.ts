@@ -7,7 +7,8 @@ import { UserError } from '../host/errors'
 import { makeFolder, removePartialFiles, writeFileAtomic } from '../host/files'
 import { isLocked, takeLock } from '../host/folder-lock'
 import { CHECKPOINT } from './checkpoint-file'
-import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
+import { type RawConfig, type TrainConfig, checkConfig, mergeConfig, readConfigFile } from './config'
+import { configDifferences } from './config-hash'
 import { checkFrom } from './from-adapter'
 
 /** The files of a run. */

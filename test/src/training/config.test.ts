@@ -5,14 +5,9 @@ import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
-import {
-  checkConfig,
-  configDifferences,
-  configHash,
-  mergeConfig,
-  Schema,
-  withAbsolutePaths,
-} from '../../../src/training/config'
+import { checkConfig, mergeConfig, withAbsolutePaths } from '../../../src/training/config'
+import { configDifferences, configHash } from '../../../src/training/config-hash'
+import { Schema } from '../../../src/training/config-schema'
 import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
 import { LORA_TARGETS } from '../../../engine/train/lora'
 import { CHECKPOINT_VERSION } from '../../../src/training/checkpoint-file'

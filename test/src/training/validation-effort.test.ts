@@ -1,7 +1,8 @@
 /** @file How much a run measures on a software adapter, from its configuration alone. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkConfig, configHash, type RawConfig } from '../../../src/training/config'
+import { checkConfig, type RawConfig } from '../../../src/training/config'
+import { configHash } from '../../../src/training/config-hash'
 import {
   chooseBounds,
   comparisonEffort,
