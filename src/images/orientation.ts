@@ -16,7 +16,8 @@ const sources: Record<number, (x: number, y: number, width: number, height: numb
 }
 
 /** True if an orientation exchanges width and height. */
-export const exchangesSides = (orientation: number | undefined): boolean => orientation !== undefined && orientation > 4
+export const exchangesSides = (orientation: number | undefined): boolean =>
+  orientation !== undefined && orientation > 4 && orientation <= 8
 
 /**
  * The image turned upright; the image itself if it is so already. `orientation` of the result says by which tag it was turned.

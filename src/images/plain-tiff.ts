@@ -1,13 +1,13 @@
 /** @file TIFF pages of gray, colour and palettes without a library that decodes them: for hosts that have none. */
 import type { Image } from './image'
 import { turnUpright } from './orientation'
-import { nodataOf, readStored } from './stored-image'
+import { readStored } from './stored-image'
 import { lossyCompression, pageFormat, picturePages, TAG } from './tiff-pixels'
 import type { TiffFile, TiffPage } from './tiff-tags'
-import { canReadStored, storedValues } from './tiff-values'
+import { canReadStored, nodataOf, storedValues } from './tiff-values'
 
 /** PhotometricInterpretation. */
-const [RGB, PALETTE, YCBCR] = [2, 3, 6]
+const [PALETTE, YCBCR] = [3, 6]
 
 /**
  * Reads the first picture of a TIFF, as readImage does.
@@ -22,24 +22,10 @@ export async function readPlainTiff(tiff: TiffFile): Promise<{ image: Image; pag
       `it is compressed by ${lossyCompression(format) ?? `TIFF's method ${format.compression}`}, which this page does not read: save it ` +
         'without compression, or with LZW or deflate',
     )
-  const { width, height, photometric } = format
-  const depth = { Uint8Array: 8, Uint16Array: 16 } as Record<string, 8 | 16>
-  let image: Image
-  if (photometric === RGB) {
-    const [r, g, b] = [
-      await storedValues(tiff, page, format, 0),
-      await storedValues(tiff, page, format, 1),
-      await storedValues(tiff, page, format, 2),
-    ]
-    const data = new (r.constructor as Uint8ArrayConstructor)(3 * r.length)
-    for (let i = 0, to = 0; i < r.length; i++) {
-      data[to++] = r[i]
-      data[to++] = g[i]
-      data[to++] = b[i]
-    }
-    image = { width, height, channels: 3, data, depth: depth[r.constructor.name] ?? 32 }
-  } else if (photometric === PALETTE) image = await coloured(tiff, page, await storedValues(tiff, page, format), format)
-  else image = await readStored(tiff, page, format)
+  const image =
+    format.photometric === PALETTE
+      ? await coloured(tiff, page, await storedValues(tiff, page, format), format)
+      : await readStored(tiff, page, format)
   const nodata = await nodataOf(tiff, page)
   return {
     image: turnUpright(nodata === undefined ? image : { ...image, nodata }, format.orientation),

@@ -7,10 +7,11 @@ import { maxBytes, maxPixels, tooLarge, type Image } from './image'
 import { readMicroscopeFile } from './microscope/microscope-file'
 import { sniffImage } from './sniff-image'
 import { turnUpright } from './orientation'
-import { isPlanarGray, isUnusual, pageFormat, picturePages } from './tiff-pixels'
+import { isIncomplete, isPlanarGray, isUnusual, pageFormat, picturePages } from './tiff-pixels'
 import { withTiff } from './open-tiff'
 import type { TiffFile } from './tiff-tags'
-import { nodataOf, readStored } from './stored-image'
+import { readStored } from './stored-image'
+import { canReadStored, nodataOf } from './tiff-values'
 
 export interface ReadOptions {
   /** Larger images are refused before memory is allocated. */
@@ -69,7 +70,11 @@ export async function readTiffPage(path: string, tiff: TiffFile, number: number,
   const format = await pageFormat(tiff, page)
   const { width, height } = format
   if (!(width * height <= maximum)) throw new Error(tooLarge(width, height, maximum))
-  const stored = isUnusual(format) || tiff.isInvented(index) || isPlanarGray(format)
+  const stored =
+    isUnusual(format) ||
+    tiff.isInvented(index) ||
+    isPlanarGray(format) ||
+    (format.photometric <= 2 && canReadStored(format) && (await isIncomplete(tiff, page, format)))
   const image = stored ? await readStored(tiff, page, format) : await decodeWithSharp(path, index, maximum)
   const nodata = await nodataOf(tiff, page)
   return turnUpright(nodata === undefined ? image : { ...image, nodata }, format.orientation)

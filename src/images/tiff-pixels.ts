@@ -73,12 +73,14 @@ export async function pageFormat(
   const one = async (tag: number, absent: number) => (await tiff.numbers(page, tag, 1))[0] ?? absent
   const bits = await tiff.numbers(page, TAG.bitsPerSample)
   const formats = await tiff.numbers(page, TAG.sampleFormat)
+  const samples = await one(TAG.samplesPerPixel, 1)
   const format: PageFormat = {
     width: await one(TAG.imageWidth, 0),
     height: await one(TAG.imageLength, 0),
     bits: bits[0] ?? 1,
-    samples: await one(TAG.samplesPerPixel, 1),
-    photometric: await one(TAG.photometric, 1),
+    samples,
+    // TIFF demands this tag; files that lack it are gray or RGB
+    photometric: await one(TAG.photometric, samples < 3 ? 1 : 2),
     format: formats[0] ?? 1,
     compression: await one(TAG.compression, 1),
     planar: (await one(TAG.planarConfiguration, 1)) === 2,
@@ -153,6 +155,28 @@ const kind = ({ bits, format }: PageFormat) =>
 /** True if sharp would read the values wrongly or not at all. */
 export const isUnusual = ({ bits, format }: PageFormat): boolean =>
   (bits === 16 && (format === 2 || format === 3)) || bits === 64
+
+/** So many strips or tiles are looked at for missing ones. */
+const MAX_BLOCKS = 2 ** 20
+
+/** True if a strip or tile is not in the file: all its pixels are without data. */
+export const isMissing = (offset: number, count: number): boolean => offset === 0 && count === 0
+
+/**
+ * True if sharp refuses the page for what can be read all the same: the tag of the colour space is missing, the orientation is none of
+ * the eight, or strips or tiles are missing (GDAL leaves out blocks without data).
+ */
+export async function isIncomplete(
+  tiff: TiffFile,
+  page: TiffPage,
+  { orientation, tiled }: PageFormat,
+): Promise<boolean> {
+  if (!page.has(TAG.photometric) || !(orientation >= 1 && orientation <= 8)) return true
+  const counts = await tiff.numbers(page, tiled ? TAG.tileByteCounts : TAG.stripByteCounts, MAX_BLOCKS)
+  if (!counts.includes(0)) return false
+  const offsets = await tiff.numbers(page, tiled ? TAG.tileOffsets : TAG.stripOffsets, MAX_BLOCKS)
+  return counts.some((count, i) => isMissing(offsets[i], count))
+}
 
 /** True if the page is gray with its channels one after the other: sharp mixes up their rows. */
 export const isPlanarGray = ({ planar, samples, photometric }: PageFormat): boolean =>

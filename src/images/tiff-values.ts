@@ -3,7 +3,7 @@
  * for kinds of pixels that sharp reads wrongly or not at all.
  */
 import { checkClaim, type Image, maxBytes, maxPixels } from './image'
-import { TAG, type PageFormat } from './tiff-pixels'
+import { isMissing, TAG, type PageFormat } from './tiff-pixels'
 import type { TiffFile, TiffPage } from './tiff-tags'
 import { unpack, unpackable } from './unpack'
 
@@ -42,6 +42,7 @@ export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageF
   const out: Values = small
     ? new (bits > 8 ? Uint16Array : Uint8Array)(width * height)
     : new Float32Array(width * height)
+  const blank = (await nodataOf(tiff, page)) ?? 0
   const fillOrder = (await tiff.numbers(page, TAG.fillOrder, 1))[0] ?? 1
   const predictor = (await tiff.numbers(page, TAG.predictor, 1))[0] ?? 1
   if (![1, 2, 3].includes(predictor)) throw new Error(`the TIFF predictor ${predictor} is not supported`)
@@ -52,6 +53,11 @@ export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageF
       // the last strip may be shorter; tiles are always whole
       const rows = format.tiled ? chunks.height : Math.min(chunks.height, height - y0)
       const length = rows * rowBytes
+      const [columns, lines] = [Math.min(chunks.width, width - x0), Math.min(rows, height - y0)]
+      if (isMissing(chunks.offsets[i], chunks.counts[i])) {
+        for (let y = y0; y < y0 + lines; y++) out.fill(blank, y * width + x0, y * width + x0 + columns)
+        continue
+      }
       let packed = await tiff.at(
         chunks.offsets[i],
         format.compression === 1 ? Math.min(chunks.counts[i], length) : chunks.counts[i],
@@ -60,7 +66,6 @@ export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageF
       const bytes = Uint8Array.from(await unpack(packed, format.compression, length, tiff.source.inflate))
       const swapped = undoPredictor(bytes, predictor, rowBytes, perPixel, bits, tiff.bigEndian)
       const value = reader(bytes, format, swapped || tiff.bigEndian)
-      const [columns, lines] = [Math.min(chunks.width, width - x0), Math.min(rows, height - y0)]
       for (let y = 0; y < lines; y++)
         for (let x = 0, to = (y0 + y) * width + x0; x < columns; x++, to++)
           out[to] = value(y * rowBytes, x * perPixel + (planar ? 0 : channel))
@@ -88,10 +93,19 @@ async function chunksOf(
   const counts = await tiff.numbers(page, tiled ? TAG.tileByteCounts : TAG.stripByteCounts, number)
   if (offsets.length < number || counts.length < number)
     throw new Error('the TIFF is truncated: it contains fewer values than its size requires')
+  if (counts.every((count, i) => isMissing(offsets[i], count)))
+    throw new Error('the TIFF is truncated: none of its strips or tiles is in the file')
   // blank strips may share their bytes, but not so often that reading them takes hours
   const total = counts.reduce((sum, count) => sum + count, 0)
   if (total > MAX_SHARING * tiff.size) throw new Error('the TIFF is damaged: its strips or tiles overlap')
   return { ...size, across, down, offsets: offsets.slice(first), counts: counts.slice(first) }
+}
+
+/** The value that marks pixels without data; undefined if the page does not say it. */
+export async function nodataOf(tiff: TiffFile, page: TiffPage): Promise<number | undefined> {
+  const text = (await tiff.text(page, TAG.nodata))?.trim()
+  const value = text ? Number(text.slice(0, 64)) : NaN
+  return Number.isFinite(value) ? value : undefined
 }
 
 /** The value of a sample by the offset of its row in bytes and its number in the row. */

@@ -55,6 +55,37 @@ test('gray planes one after the other: the first is read, in strips of any heigh
   )
 })
 
+test('what sharp refuses and can be read all the same: no colour space, no such orientation, missing strips', async () => {
+  const gray = Uint8Array.from({ length: count }, () => rng.int(256))
+  const tags = picture(width, height, 8)
+  const without = (tag: number, from = tags) => from.filter((one) => one.tag !== tag)
+  for (const orientation of [0, 9]) {
+    const turned: Tag[] = [...tags, { tag: 274, type: 3, values: [orientation] }]
+    assert.equal((await read({ tags: turned, data: [gray] })).data, gray, `orientation ${orientation}`)
+  }
+  assert.equal((await read({ tags: without(262), data: [gray] })).data, gray)
+  const colours = Uint8Array.from({ length: 3 * count }, () => rng.int(256))
+  const rgb = await read({ tags: without(262, picture(width, height, 8, { samples: 3 })), data: [colours] })
+  assert.equal([rgb.channels, rgb.data], [3, colours])
+
+  // GDAL leaves out blocks without data: offset and byte count are 0
+  const rows = 10
+  const data = strips(Buffer.from(gray), width, rows)
+  const numbers = (values: number[]) => Buffer.from(Uint32Array.from(values).buffer)
+  const sparse = (missing: number[], more: Tag[] = []) => {
+    const bytes = tiffFile([{ tags: [...withRows(tags, rows), ...more], data }])
+    const places = bytes.indexOf(numbers(data.map((strip) => bytes.indexOf(strip))))
+    const counts = bytes.indexOf(numbers(data.map((strip) => strip.length)))
+    for (const i of missing) for (const list of [places, counts]) bytes.writeUInt32LE(0, list + 4 * i)
+    return file(bytes)
+  }
+  const blank = (value: number) => gray.map((v, i) => (i >= rows * width && i < 2 * rows * width ? value : v))
+  assert.equal((await readImage(sparse([1]))).data, blank(0))
+  const marked = await readImage(sparse([1], [{ tag: 42113, values: '7' }]))
+  assert.equal([marked.nodata, marked.data], [7, blank(7)])
+  assert.match(await refusal(readImage(sparse([0, 1, 2]))), /none of its strips or tiles is in the file/)
+})
+
 /** The differences of rows of floats, as TIFF's predictor 3 stores them. */
 function floatPredictor(values: Buffer, size: number): Buffer {
   const out = Buffer.alloc(values.length)
