@@ -12,6 +12,7 @@ import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
 import { type DecoderOutputs, type MaskDecoder, decodeMasks, loadMaskDecoder } from './mask-decoder'
 import { PromptHead, hasPromptHead } from './prompt-head'
 import { type PromptEncoder, encodeMasks, encodePoints, loadPromptEncoder } from './prompt-encoder'
+import { ShapeCheck } from './shape-check'
 import { type TinyVitEncoder, loadTinyVit, tinyVitParts, tinyVitStem } from './tiny-vit'
 import { WeightLoader, type WeightSource } from './weights'
 
@@ -90,8 +91,8 @@ export class SamModel {
 
   /**
    * Uploads the weights, one tensor at a time. A load that fails or is aborted frees what it had uploaded.
-   * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it · the
-   * signal's reason if it aborts
+   * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it · SettingError that
+   * names the weight, if its shape is not that of the architecture · the signal's reason if it aborts
    */
   static async load(
     engine: Engine,
@@ -103,7 +104,7 @@ export class SamModel {
       throw new SettingError('SamModel.load takes an engine, weights and their architecture, as openWeights finds them')
     const { inputSize: size = architecture.imageSize, storage, signal, onTensor } = options
     checkInputSize(architecture, size)
-    const loader = new WeightLoader(engine, source, { storage, signal, onTensor })
+    const loader = new WeightLoader(engine, source, { storage, signal, onTensor, shapes: new ShapeCheck(architecture) })
     try {
       const encoder =
         architecture.kind === 'vit'

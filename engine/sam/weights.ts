@@ -6,6 +6,7 @@ import { firstNonFinite, NonFiniteError } from '../device/non-finite-error'
 import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
+import type { ShapeCheck } from './shape-check'
 
 /**
  * A host's reader of a checkpoint. Names and layouts are those of the reference implementation (for TinyViT:
@@ -30,6 +31,8 @@ export interface WeightLoaderOptions {
   signal?: AbortSignal
   /** Called with each tensor that was read, and its bytes. */
   onTensor?(name: string, bytes: number): void
+  /** Checks the shape of each tensor, and the number of its values. */
+  shapes?: ShapeCheck
 }
 
 export class WeightLoader {
@@ -47,10 +50,14 @@ export class WeightLoader {
     return this.source.has(name)
   }
 
-  /** @throws Error if the tensor is missing · NonFiniteError if a value is not finite · the signal's reason if it aborted */
+  /**
+   * @throws Error if the tensor is missing · SettingError if it has another shape than the architecture says · NonFiniteError if a
+   * value is not finite · the signal's reason if it aborted
+   */
   private async read(name: string) {
     this.options.signal?.throwIfAborted()
     const raw = await this.source.read(name)
+    this.options.shapes?.check(name, raw.shape, raw.data.length)
     this.options.onTensor?.(name, raw.data.byteLength)
     const bad = this.source.checked ? -1 : firstNonFinite(raw.data)
     if (bad >= 0)

@@ -1,4 +1,7 @@
 /** @file The common result of all readers of weights files: named tensors whose values are read on demand. */
+import { elements } from '../../engine/device/shape'
+
+export { elements, sameShape, shapeText } from '../../engine/device/shape'
 
 /** A tensor of a file of weights, whose values are not read yet. */
 export interface TensorEntry {
@@ -15,14 +18,6 @@ export interface TensorFile {
   metadata: Record<string, string>
   close(): Promise<void>
 }
-
-/** The number of elements of a shape. */
-export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
-
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i])
-
-export const shapeText = (shape: readonly number[]): string => `(${shape.join(', ')})`
 
 /** True for a list of at most 8 dimensions with at most 2^30 elements. */
 export function isShape(value: unknown): value is number[] {
