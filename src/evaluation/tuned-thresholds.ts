@@ -25,11 +25,13 @@ export const thresholdGain = ({ f1: { before, after, watershed } }: StoredThresh
   `F1 ${percent(before)} with the default ones, ${percent(after)} with these` +
   (watershed === undefined ? '' : `; the watershed, which needs no model, has ${percent(watershed)}`)
 
-/** What to do where the watershed finds more than the adapter, as a sentence; null where it does not. */
-export const thresholdsOverWatershed = ({ f1: { after, watershed } }: StoredThresholds): string | null =>
+/** That the watershed finds more than the adapter, with what to do; null where it does not. */
+export const thresholdsOverWatershed = (
+  { f1: { after, watershed } }: StoredThresholds,
+  advice: string,
+): string | null =>
   watershed !== undefined && watershed > after
-    ? `warning: on the images of the tuning the watershed finds more particles than the adapter (F1 ${percent(watershed)} against ${percent(after)}): ` +
-      'train for longer or on more images, or generate with --method watershed or union'
+    ? `on the images of the tuning the watershed finds more particles than the adapter (F1 ${percent(watershed)} against ${percent(after)}): ${advice}`
     : null
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`

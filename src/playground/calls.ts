@@ -149,6 +149,8 @@ export interface AdapterSummary {
   thresholds: { predIouThresh: number; stabilityScoreThresh: number } | null
   /** The strength that was chosen, with the scores of the base model and the adapter, if it knows them. */
   strength: StoredStrength | null
+  /** What its own measurements say against it, as clauses; empty if nothing does. */
+  warnings: string[]
 }
 
 export interface TrainingSummary {

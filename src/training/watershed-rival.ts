@@ -3,6 +3,7 @@ import type { AdapterProfile } from '../weights/adapter-profile'
 import type { DatasetItem } from '../dataset/dataset'
 import { evaluate } from '../evaluation/evaluate'
 import { summariseTallies } from '../evaluation/scores'
+import { COMMANDS } from '../evaluation/adapter-warnings'
 import { thresholdsOverWatershed } from '../evaluation/tuned-thresholds'
 import { watershedSegmenter } from '../evaluation/watershed-segmenter'
 import type { Log } from './session'
@@ -22,7 +23,7 @@ export async function withWatershed(
   const watershed = Number(((f1At50 + f1At75) / 2).toFixed(4))
   if (!Number.isFinite(watershed)) return { thresholds, ...others }
   const known = { ...thresholds, f1: { ...thresholds.f1, watershed } }
-  const advice = thresholdsOverWatershed(known)
-  if (advice) log(advice)
+  const advice = thresholdsOverWatershed(known, COMMANDS.watershed)
+  if (advice) log(`warning: ${advice}`)
   return { thresholds: known, ...others }
 }

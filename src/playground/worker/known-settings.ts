@@ -1,17 +1,27 @@
 /** @file What an adapter knows about itself, as the page says and uses it. */
+import { speaksAgainst, type WarningAdvice } from '../../evaluation/adapter-warnings'
 import type { AdapterProfile } from '../../web'
 import type { AdapterSummary } from '../calls'
 
+/** Advice in the terms of the page. */
+const PAGE: WarningAdvice = {
+  worse: 'remove the adapter for such images',
+  ownSize: 'for such images remove the adapter and load the model at its own input size, or train at that size',
+  watershed: 'train for longer or on more images',
+}
+
 /** @param head whether the adapter has a prompt head: thresholds for masks of one kind of prompts do not suit those of the other */
 export function knownSettings(
-  { thresholds, strength }: AdapterProfile,
+  profile: AdapterProfile,
   head: boolean,
-): Pick<AdapterSummary, 'thresholds' | 'strength'> {
+): Pick<AdapterSummary, 'thresholds' | 'strength' | 'warnings'> {
+  const { thresholds, strength } = profile
   const suit = thresholds?.prompts === (head ? 'learned' : 'grid')
   return {
     thresholds: suit
       ? { predIouThresh: thresholds!.predIouThresh, stabilityScoreThresh: thresholds!.stabilityScoreThresh }
       : null,
     strength: strength ?? null,
+    warnings: speaksAgainst(profile, PAGE),
   }
 }

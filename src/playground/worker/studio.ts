@@ -8,6 +8,7 @@ import { blobSource, type OpenedWeights, openWeights } from '../../web'
 import type { GpuReport, OpenedModel, OpenRequest, Picture, Progress, StoredAdapter } from '../calls'
 import type { StoredModel } from '../store/records'
 import { openGpu } from './gpu'
+import { knownSettings } from './known-settings'
 import { pixelsOf } from './pixels'
 import { PictureViews } from './picture-views'
 
@@ -68,7 +69,8 @@ export class Studio {
       description: `${kind}, ${(bytes / 4e6).toPrecision(3)} M parameters`,
       inputSize: model.inputSize,
       ownSize: architecture.imageSize,
-      adapter: kept?.summary ?? null,
+      // what is known of an adapter is said again, also of one that an earlier version of the page has kept
+      adapter: kept && { ...kept.summary, ...knownSettings(kept.profile, kept.head.length > 0) },
       remarks,
     }
   }

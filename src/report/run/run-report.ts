@@ -5,6 +5,7 @@ import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../../engine/finetune/schedule'
 import { bestOf } from '../../../engine/finetune/selection'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
+import { COMMANDS } from '../../evaluation/adapter-warnings'
 import { describeThresholds, thresholdGain, thresholdsOverWatershed } from '../../evaluation/tuned-thresholds'
 import { count } from '../../text/count'
 import { escape } from '../../text/escape'
@@ -233,13 +234,13 @@ function generatorHtml(runs: readonly RunView[]): string {
   if (!tuned.length) return ''
   const facts = tuned.flatMap(({ name, profile: { thresholds, calibration } }): [string, string][] => {
     const of = runs.length > 1 ? `, ${name}` : ''
-    const advice = thresholds && thresholdsOverWatershed(thresholds)
+    const advice = thresholds && thresholdsOverWatershed(thresholds, COMMANDS.watershed)
     return [
       ...(thresholds
         ? [
             [
               `Thresholds${of}`,
-              `${describeThresholds(thresholds)}; ${thresholdGain(thresholds)}${advice ? `. ${advice}` : ''}`,
+              `${describeThresholds(thresholds)}; ${thresholdGain(thresholds)}${advice ? `. Warning: ${advice}` : ''}`,
             ],
           ]
         : []),

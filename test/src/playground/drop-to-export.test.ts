@@ -28,6 +28,8 @@ testInBrowser('an image becomes masks, which are corrected, kept over a reload, 
     await page.locator('.welcome').waitFor()
     await tab.picture('welcome')
     await tab.begin(at)
+    const line = page.locator('.image-line small')
+    assert.is(await line.innerText(), 'no proposals')
 
     await tab.step('Propose')
     await tab.picture('propose')
@@ -47,6 +49,7 @@ testInBrowser('an image becomes masks, which are corrected, kept over a reload, 
     await page.locator('.link-saved').waitFor()
     const proposed = parseInt(await masks.innerText())
     assert.ok(proposed > 0, `${proposed} masks`)
+    assert.match(await line.innerText(), /^in review/)
 
     // corrected on the canvas of the review page
     await page.keyboard.press('Control+a')

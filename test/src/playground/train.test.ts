@@ -104,11 +104,15 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     await tab.step('Propose')
     assert.is(await threshold.inputValue(), '0.55', 'what was typed for the base model is forgotten')
     assert.is(await sheet.getByLabel('Stability at least').inputValue(), '0.65')
+    const warning =
+      /^Warning: .* the watershed finds more particles than the adapter \(F1 50\.0 % against 20\.0 %\): train for/
+    assert.match(await sheet.locator('.warn').innerText(), warning)
     await page.keyboard.press('Escape')
     await page.reload()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
     await tab.step('Model')
     await page.locator('.adapter-row', { hasText: 'Adapter: mine.zip' }).waitFor()
+    assert.match(await sheet.locator('.warn').innerText(), warning, 'also after a reload')
     assert.equal(tab.faults, [])
   } finally {
     server.close()

@@ -1,5 +1,6 @@
 /** @file The sheet of images: add more, or remove some. */
 import { images } from '../../../review/page/state/app'
+import { shownState } from '../../../review/page/state/shown-state'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
 import { addExample, addFiles, removeImage } from '../state/add-files'
@@ -36,11 +37,11 @@ export function ImagesSheet() {
         </button>
       </div>
       <ul class="lines-of-images">
-        {images.value.map(({ info, masks, state }) => (
+        {images.value.map(({ info, masks, removed, state }) => (
           <li key={info.name}>
             <span class="name">{info.name}</span>
             <span class="soft">
-              {info.width} × {info.height}, {count(masks, 'mask')}, {state}
+              {info.width} × {info.height}, {count(masks, 'mask')}, {shownState({ masks, removed, state })}
             </span>
             <button type="button" onClick={() => void removeImage(info.name)}>
               Remove

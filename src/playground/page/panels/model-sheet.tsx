@@ -15,6 +15,7 @@ import {
   smallInput,
   storedModel,
 } from '../state/studio'
+import { AdapterWarnings } from './adapter-warnings'
 import { ChooseFiles } from './choose-files'
 import { GpuStatus } from './gpu-status'
 import { PublishedModels } from './published-models'
@@ -117,6 +118,7 @@ function Present({ close }: { close(): void }) {
             )}
           </div>
         </div>
+        <AdapterWarnings />
         <p class="soft">
           An adapter is the zip that Download gives, or the files of a folder that <code>wgsam train</code> writes:
           choose them together, or drop the folder on the page.

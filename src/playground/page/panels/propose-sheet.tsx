@@ -6,6 +6,7 @@ import { sheet } from '../state/sheets'
 import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
 import { model, onProcessor, propose, review, smallInput } from '../state/studio'
 import { typedIou, typedStability } from '../state/typed-thresholds'
+import { AdapterWarnings } from './adapter-warnings'
 import { Sheet } from './sheet'
 
 const POINTS = [8, 16, 24, 32, 48]
@@ -50,6 +51,7 @@ export function ProposeSheet() {
         Afterwards the Filter tab shows or hides proposals without asking again.
       </p>
       {smallInput() && <p class="warn">{smallInput()}</p>}
+      <AdapterWarnings />
       {!adapter?.head && (
         <label class="field">
           Points per side

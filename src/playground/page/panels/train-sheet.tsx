@@ -8,6 +8,7 @@ import { sheet } from '../state/sheets'
 import { forgetAdapter, model } from '../state/studio'
 import { continueTraining, course, divided, outcome, running, usable } from '../state/training'
 import { forgetTraining, unfinished } from '../state/unfinished'
+import { AdapterWarnings } from './adapter-warnings'
 import { Sheet } from './sheet'
 import { TrainCourse } from './train-course'
 import { TrainSettingsForm } from './train-settings'
@@ -107,6 +108,7 @@ function Adapter() {
     <div class="advice good">
       <strong>{outcome(adapter)}</strong>
       {compared && <p>{compared}</p>}
+      <AdapterWarnings />
       {training && (
         <p>
           Trained on {count(training.images.length, 'image')} in {count(training.steps, 'step')},{' '}

@@ -1,24 +1,25 @@
 /** @file The list of images, with their state and counts. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { type ImageState, imageStates } from '../../../project/review/review-records'
 import type { ImageSummary } from '../../protocol'
 import { count, current, images, listed } from '../state/app'
 import { drawer, narrow } from '../state/panels'
 import { surroundings } from '../surroundings'
+import { shownState, type ShownState, shownStates } from '../state/shown-state'
 import { leaveFor } from '../tools/leave'
 import { Splitter } from './splitter'
 import { type ImageOrder, imageOrder } from '../state/prefs'
 import { HomeJobs } from './home-jobs'
 
-type Shown = 'all' | ImageState
+type Shown = 'all' | ShownState
 const shown = signal<Shown>('all')
 const word = signal('')
 
 const visible = computed(() =>
   images.value.filter(
-    ({ info, state }) =>
-      (shown.value === 'all' || state === shown.value) && info.name.toLowerCase().includes(word.value.toLowerCase()),
+    (summary) =>
+      (shown.value === 'all' || shownState(summary) === shown.value) &&
+      summary.info.name.toLowerCase().includes(word.value.toLowerCase()),
   ),
 )
 
@@ -61,7 +62,7 @@ export function Images() {
             value={shown.value}
             onChange={(event) => (shown.value = event.currentTarget.value as Shown)}
           >
-            {['all', ...imageStates].map((state) => (
+            {['all', ...shownStates].map((state) => (
               <option>{state}</option>
             ))}
           </select>
@@ -80,7 +81,8 @@ export function Images() {
 }
 
 function Line({ summary }: { summary: ImageSummary }) {
-  const { info, state, masks, removed, edited, added, comment, problem } = summary
+  const { info, masks, removed, edited, added, comment, problem } = summary
+  const state = shownState(summary)
   const here = info.name === current.value
   const item = useRef<HTMLButtonElement>(null)
   useEffect(() => {
@@ -93,7 +95,7 @@ function Line({ summary }: { summary: ImageSummary }) {
       <button
         ref={item}
         type="button"
-        class={`image-line state-${problem ? 'problem' : state.replace(' ', '-')}`}
+        class={`image-line state-${problem ? 'problem' : state.replaceAll(' ', '-')}`}
         aria-current={here ? 'true' : undefined}
         title={
           problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${description}${comment && `\n${comment}`}`
