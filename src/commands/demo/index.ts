@@ -42,19 +42,30 @@ export const command: Command = {
       })
       if (!result) return 130
       if (flag(values, 'json')) console.log(JSON.stringify(result, null, 1))
-      else print(result)
+      else console.log(summaryText(result))
     } finally {
       interrupt.dispose()
     }
   },
 }
 
-function print({ report, seconds, comparison }: DemoResult): void {
+/** The scores, what they gained, the report, and what to do next. */
+export function summaryText({ report, seconds, comparison }: DemoResult): string {
+  const start = commandText(['start', 'micrographs'])
   const next = commandText(generateCommand({ images: ['micrographs'], out: 'project' }))
   const [base, adapted] = comparison.models
   const gains = base.evaluations.map((before, i) => {
     const after = adapted.evaluations[i]
     return `${before.prompt} prompts: Dice ${percent(before.dice)} → ${percent(after.dice)} (${percent(after.dice - before.dice, true)}), instance Dice ${percent(before.instanceDice)} → ${percent(after.instanceDice)} (${percent(after.instanceDice - before.instanceDice, true)})`
   })
-  console.log(`\n${comparisonTable(comparison)}\n\n${gains.join('\n')}\n\n${duration(seconds)}; report: ${report}\n\nnow your own images:\n  ${next}`)
+  const blocks = [
+    comparisonTable(comparison),
+    gains.join('\n'),
+    `${duration(seconds)}; report: ${report}`,
+    'now your own images, in a folder called micrographs:\n' +
+      `  ${start}     (all steps in the browser)\n` +
+      `  ${next}     (in the terminal)\n` +
+      'if the command wgsam is not found: `npm link` in this folder makes it',
+  ]
+  return `\n${blocks.join('\n\n')}`
 }

