@@ -94,6 +94,9 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     draw()
   }
   measure()
+  // the ground around the image is drawn, so it does not follow the style sheet
+  const scheme = matchMedia('(prefers-color-scheme: light)')
+  scheme.addEventListener('change', dirty)
   const observer = new ResizeObserver(measure)
   observer.observe(above)
 
@@ -223,6 +226,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     stopStarting()
     clearTimeout(resting)
     observer.disconnect()
+    scheme.removeEventListener('change', dirty)
     cancelAnimationFrame(frame)
     tools[toolName.peek()].cancel?.()
     above.removeEventListener('pointerdown', down)

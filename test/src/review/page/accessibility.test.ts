@@ -29,7 +29,7 @@ for (const colorScheme of ['dark', 'light'] as const)
     const faults: string[] = []
     const check = async (what: string) => {
       for (const fault of await accessibilityFaults(page)) faults.push(`${what}: ${fault}`)
-      if (!pictures || process.env.NOW) return
+      if (!pictures) return
       mkdirSync(pictures, { recursive: true })
       await page.screenshot({ path: join(pictures, `${what.replaceAll(' ', '-')}-${colorScheme}.png`) })
     }
@@ -71,8 +71,21 @@ for (const colorScheme of ['dark', 'light'] as const)
     await context.close()
   })
 
+testInBrowser('the drawn ground around the image follows a change of the theme', async () => {
+  const context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' })
+  const tab = await ReviewTab.open(context, url, size)
+  const corner = () =>
+    tab.page.evaluate("document.querySelector('.below').getContext('2d').getImageData(2, 2, 1, 1).data[0]")
+  assert.ok(Number(await corner()) > 128, 'light')
+  await tab.page.emulateMedia({ colorScheme: 'dark' })
+  await tab.page.waitForFunction(
+    "document.querySelector('.below').getContext('2d').getImageData(2, 2, 1, 1).data[0] < 64",
+  )
+  await context.close()
+})
+
 testInBrowser('pictures at several widths', async () => {
-  if (!pictures || process.env.NOW) return
+  if (!pictures) return
   for (const colorScheme of ['dark', 'light'] as const)
     for (const [name, viewport, deviceScaleFactor] of [
       ['1440', { width: 1440, height: 900 }, 1],
