@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { readSplit } from '../dataset/split'
 import { messageOf, UserError } from '../host/errors'
 import { type CurvePoint, learningCurve, type LearningCurve, MIN_POINTS } from './learning-curve'
-import { problemOf } from '../text/check-value'
+import { finiteNumber, problemOf } from '../text/check-value'
 
 export const planMeasures = {
   pointInstance: { label: 'instance Dice, point', prompt: 'point', measure: 'instanceDice' },
@@ -24,11 +24,11 @@ const AblationFile = v.object({
   version: v.literal(1),
   finished: v.boolean(),
   measured: v.object({ part: v.string(), images: v.array(v.string()) }),
-  rivals: v.array(v.object({ name: v.string(), size: v.nullable(v.number()), scores: ScoresSchema })),
+  rivals: v.array(v.object({ name: v.string(), size: v.nullable(finiteNumber), scores: ScoresSchema })),
   cells: v.array(
     v.object({
       group: v.string(),
-      seed: v.number(),
+      seed: finiteNumber,
       images: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
       result: v.nullable(v.object({ scores: ScoresSchema })),
     }),

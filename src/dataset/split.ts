@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { checkValue } from '../text/check-value'
+import { finiteNumber, checkValue } from '../text/check-value'
 
 /** The parts of a split. */
 export const parts = ['train', 'val', 'test'] as const
@@ -78,8 +78,8 @@ export function chooseImages(ids: readonly string[], most: number | null, seed: 
 const idsSchema = v.array(v.string())
 const splitSchema = v.object({
   version: v.literal(1),
-  seed: v.number(),
-  shares: v.tuple([v.number(), v.number(), v.number()]),
+  seed: finiteNumber,
+  shares: v.tuple([finiteNumber, finiteNumber, finiteNumber]),
   hash: v.string(),
   train: idsSchema,
   val: idsSchema,

@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { chooseImages, readSplit } from '../dataset/split'
+import { finiteNumber } from '../text/check-value'
 
 /** What a run's configuration says about which images of the training part it used. */
-const Choice = v.object({ images: v.optional(v.nullable(v.number()), null), seed: v.number() })
+const Choice = v.object({ images: v.optional(v.nullable(finiteNumber), null), seed: finiteNumber })
 
 /** The number of images that were trained on, and of those that the best checkpoint was chosen by. */
 export interface SeenImages {

@@ -1,9 +1,10 @@
 /** @file The JSON files of a project: one schema each, and the types derived from them. */
 import * as v from 'valibot'
+import { finiteNumber } from '../text/check-value'
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const side = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 20))
-const xywh = v.tuple([v.number(), v.number(), v.number(), v.number()])
+const xywh = v.tuple([finiteNumber, finiteNumber, finiteNumber, finiteNumber])
 
 /** COCO's compressed run-length encoding; `size` is [height, width]. */
 export const segmentationSchema = v.object({ size: v.tuple([side, side]), counts: v.string() })
@@ -23,12 +24,12 @@ export const imageInfoSchema = v.object({
   /**
    * Metres per pixel, and where that was read ('FEI tag 34682', '--pixel-size'); null if unknown.
    */
-  pixelSize: v.nullable(v.object({ metres: v.pipe(v.number(), v.finite(), v.gtValue(0)), from: v.string() })),
+  pixelSize: v.nullable(v.object({ metres: v.pipe(finiteNumber, v.gtValue(0)), from: v.string() })),
 })
 export type ImageInfo = v.InferOutput<typeof imageInfoSchema>
 
 /** The calibration of an adapter's predicted IoU, as knots: see src/statistics/calibration.ts. */
-const knots = v.pipe(v.array(v.tuple([v.number(), v.number()])), v.minLength(1))
+const knots = v.pipe(v.array(v.tuple([finiteNumber, finiteNumber])), v.minLength(1))
 
 /** A mask with its measures, under the names that Meta's segment-anything uses. */
 const proposalRecordSchema = v.object({
@@ -37,12 +38,12 @@ const proposalRecordSchema = v.object({
   area: count,
   /** x, y, width, height. */
   bbox: xywh,
-  predicted_iou: v.number(),
+  predicted_iou: finiteNumber,
   /** What masks with this predicted IoU turned out to have on average; missing if the adapter is not calibrated. */
-  calibrated_iou: v.optional(v.number()),
-  stability_score: v.number(),
+  calibrated_iou: v.optional(finiteNumber),
+  stability_score: finiteNumber,
   /** The point of the prompt. */
-  point_coords: v.array(v.tuple([v.number(), v.number()])),
+  point_coords: v.array(v.tuple([finiteNumber, finiteNumber])),
   /** The box of the prompt; absent if it was a point alone. */
   box_prompt: v.optional(xywh),
   /** x, y, width, height. */
@@ -56,8 +57,8 @@ const viewSchema = v.object({
   tileSize: count,
   tileHalo: count,
   tiles: count,
-  magnification: v.number(),
-  diameter: v.nullable(v.number()),
+  magnification: finiteNumber,
+  diameter: v.nullable(finiteNumber),
   limit: v.nullable(v.picklist(['magnification', 'tiles', 'largest'])),
 })
 
@@ -85,7 +86,7 @@ export const proposalFileSchema = v.object({
   /** A hash of the image and the options: equal if the same work was done before. */
   key: v.string(),
   /** Time that the generator took for this image. */
-  seconds: v.number(),
+  seconds: finiteNumber,
   /** The number of prompts that the model was given; absent in files of earlier versions. */
   prompts: v.optional(count),
   /** The number of masks that the model predicted: three for a point, one for a point and a box. */

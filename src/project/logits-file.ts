@@ -15,6 +15,7 @@ import { readSafetensors, openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import type { CandidateFile } from './file-schemas'
 import { scoredSet } from './candidate-measures'
+import { finiteNumber } from '../text/check-value'
 
 const path = (dir: string, name: string) => join(dir, 'candidates', `${name}.safetensors`)
 
@@ -25,7 +26,7 @@ const Window = v.object({
   y0: count,
   side: v.pipe(count, v.minValue(1)),
   inputSize: v.pipe(count, v.minValue(1)),
-  lowest: v.number(),
+  lowest: finiteNumber,
 })
 const Windows = v.array(v.nullable(Window))
 

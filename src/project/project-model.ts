@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import type { ModelChoice } from '../cli/next-command'
 import { messageOf, UserError } from '../host/errors'
-import { checkValue } from '../text/check-value'
+import { finiteNumber, checkValue } from '../text/check-value'
 
 const schema = v.object({
   /** Null where no model was used. */
   model: v.nullable(v.string()),
   modelConfig: v.optional(v.nullable(v.string())),
   adapter: v.nullable(v.string()),
-  size: v.nullable(v.number()),
+  size: v.nullable(finiteNumber),
   hardware: v.optional(v.nullable(v.object({ software: v.boolean() }))),
 })
 

@@ -9,7 +9,7 @@ import * as v from 'valibot'
 import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { reviewFolder } from '../project/project'
-import { checkValue } from '../text/check-value'
+import { finiteNumber, checkValue } from '../text/check-value'
 import { count } from '../text/count'
 import { agreement } from './agreement'
 
@@ -19,7 +19,7 @@ const recordSchema = v.object({
   /** Images that both have accepted. */
   images: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** F1 of one person's masks against the other's, 0 to 1, at each IoU; null without masks. */
-  f1: v.array(v.object({ iou: v.number(), f1: share })),
+  f1: v.array(v.object({ iou: finiteNumber, f1: share })),
   /** Of the masks that both have; null without any. */
   meanIou: share,
 })

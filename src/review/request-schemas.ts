@@ -2,7 +2,8 @@
 import * as v from 'valibot'
 import { plausible } from '../images/microscope/pixel-size'
 import { segmentationSchema } from '../project/file-schemas'
-import { actionFields, finite, windowNameSchema, wholeNumber } from '../project/review/log-schema'
+import { actionFields, windowNameSchema, wholeNumber } from '../project/review/log-schema'
+import { finiteNumber } from '../text/check-value'
 import type { ActionRequest } from '../project/review/review-records'
 import type { EncodeRequest, PixelSizeRequest, PromptRequest, SimilarMasksRequest, SimilarRequest } from './protocol'
 
@@ -30,8 +31,8 @@ export const encodeRequestSchema: v.GenericSchema<unknown, EncodeRequest> = v.ob
 export const promptRequestSchema: v.GenericSchema<unknown, PromptRequest> = v.object({
   window: windowNameSchema,
   purpose: v.optional(v.picklist(['hover', 'take'])),
-  points: v.pipe(v.array(v.object({ x: finite, y: finite, foreground: v.boolean() })), v.maxLength(64)),
-  box: v.nullable(v.tuple([finite, finite, finite, finite])),
+  points: v.pipe(v.array(v.object({ x: finiteNumber, y: finiteNumber, foreground: v.boolean() })), v.maxLength(64)),
+  box: v.nullable(v.tuple([finiteNumber, finiteNumber, finiteNumber, finiteNumber])),
 })
 
 const examples = v.pipe(v.array(segmentationSchema), v.minLength(1), v.maxLength(32))
@@ -40,5 +41,5 @@ export const similarRequestSchema: v.GenericSchema<unknown, SimilarRequest> = v.
 
 export const similarMasksRequestSchema: v.GenericSchema<unknown, SimilarMasksRequest> = v.object({
   examples,
-  points: v.pipe(v.array(v.object({ x: finite, y: finite })), v.minLength(1), v.maxLength(16)),
+  points: v.pipe(v.array(v.object({ x: finiteNumber, y: finiteNumber })), v.minLength(1), v.maxLength(16)),
 })

@@ -21,13 +21,14 @@ import { hasCheckpoint, resultFolder, runFolder } from '../training/run-folder'
 import { isProject } from './folders'
 import { type ModelSettings, runPath } from './plan-job'
 import type { HomeAdapter, HomeImage, ProjectState } from './protocol'
+import { finiteNumber } from '../text/check-value'
 
 const settingsSchema = v.object({
   version: v.literal(1),
   images: v.string(),
   model: v.string(),
   modelConfig: v.nullable(v.string()),
-  size: v.nullable(v.number()),
+  size: v.nullable(finiteNumber),
 })
 
 /** Reports that the page opens, by the path in the project. */

@@ -11,6 +11,7 @@ import { HttpError } from '../host/http-error'
 import { type Job, type JobPlan, jobStates, type NewJob } from './protocol'
 import { newJobSchema } from './request-schemas'
 import type { ProcessEvents, RunningProcess } from './job-process'
+import { finiteNumber } from '../text/check-value'
 
 /** What is to be done: the commands, for people and as arguments. */
 export interface JobSteps extends JobPlan {
@@ -42,7 +43,7 @@ const storedSchema = v.object({
       title: text,
       commands: v.array(text),
       state: v.picklist(jobStates),
-      step: v.number(),
+      step: finiteNumber,
       progress: v.null(),
       began: v.nullable(text),
       ended: v.nullable(text),

@@ -1,6 +1,9 @@
 /** @file Checks values that came out of files by a schema, and says in plain words what is wrong with them. */
 import * as v from 'valibot'
 
+/** A number that is finite: JSON has no infinity, but 1e999 is read as one. */
+export const finiteNumber = v.pipe(v.number(), v.finite())
+
 /** A value for a message: short, however large or deeply nested it is. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'missing'

@@ -10,7 +10,7 @@ import * as v from 'valibot'
 import { gatherParameters, parameterTensors } from '../../engine/train/parameter-tensors'
 import type { ParameterState } from '../../engine/train/parameters'
 import { messageOf, UserError } from '../host/errors'
-import { problemOf } from '../text/check-value'
+import { finiteNumber, problemOf } from '../text/check-value'
 import { openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
 
@@ -37,19 +37,21 @@ const TrainingProgress = v.strictObject({
     rng,
   }),
   /** The score of the validation at step 0: of the base model, or of the adapter that the run began with. */
-  base: v.nullable(v.number()),
+  base: v.nullable(finiteNumber),
   /** The best validation, see selectionOf: its score and, where a prompt head trains, that head's F1. */
-  best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number(), head: v.optional(v.number()) })),
+  best: v.nullable(
+    v.strictObject({ epoch: finiteNumber, step: count, score: finiteNumber, head: v.optional(finiteNumber) }),
+  ),
   /** Validations in a row without a better one than the best. */
   waiting: count,
   /** Set when these were enough: the learning rate falls from its value at step `from`, and step `to` is the last. */
   ending: v.nullable(v.strictObject({ from: count, to: count })),
   /** Running mean of the loss, null before the first step. */
-  loss: v.nullable(v.number()),
+  loss: v.nullable(finiteNumber),
   /** The number of consecutive updates skipped because a gradient was not finite. */
   skipped: count,
   /** Seconds of training so far: the only value that differs between two runs with the same bits. */
-  seconds: v.number(),
+  seconds: finiteNumber,
   /** The number of ranks that trained together since the last session began; absent for one. */
   ranks: v.optional(count),
 })

@@ -6,7 +6,7 @@
 import * as v from 'valibot'
 import type { AdapterProfile } from '../../engine/train/adapter-profile'
 import { messageOf, UserError } from '../host/errors'
-import { problemOf } from '../text/check-value'
+import { finiteNumber, problemOf } from '../text/check-value'
 import { jsonText } from './adapter-files'
 
 export const PROFILE = 'wgsam.json'
@@ -31,14 +31,14 @@ const Thresholds = v.object({
 
 /** A reliability diagram: the masks in bins of their predicted IoU, and the expected calibration error. */
 const Diagram = v.object({
-  error: v.pipe(v.number(), v.minValue(0)),
-  bins: v.pipe(v.array(v.object({ predicted: v.number(), actual: share, count: whole })), v.maxLength(100)),
+  error: v.pipe(finiteNumber, v.minValue(0)),
+  bins: v.pipe(v.array(v.object({ predicted: finiteNumber, actual: share, count: whole })), v.maxLength(100)),
 })
 
 const Calibration = v.object({
   /** A piecewise linear map from the predicted IoU to the true one, as knots: both values rise. */
   knots: v.pipe(
-    v.array(v.tuple([v.pipe(v.number(), v.finite()), share])),
+    v.array(v.tuple([finiteNumber, share])),
     v.minLength(1),
     v.maxLength(1000),
     v.check(
@@ -53,8 +53,7 @@ const Calibration = v.object({
   reliability: v.nullable(v.object({ raw: Diagram, calibrated: v.nullable(Diagram) })),
 })
 
-const number = v.pipe(v.number(), v.finite())
-const scores = v.object({ point: number, box: number })
+const scores = v.object({ point: finiteNumber, box: finiteNumber })
 const Strength = v.object({
   /** The factor by which the change to the base model's weights was scaled; the stored matrices contain it. */
   value: v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
@@ -69,11 +68,11 @@ const Strength = v.object({
   sources: v.array(
     v.object({
       ...{ name: v.string(), foreign: v.boolean(), images: whole },
-      ...{ base: scores, adapter: scores, own: v.optional(scores), head: v.optional(number) },
+      ...{ base: scores, adapter: scores, own: v.optional(scores), head: v.optional(finiteNumber) },
     }),
   ),
 })
-const length = v.pipe(v.number(), v.finite(), v.gtValue(0))
+const length = v.pipe(finiteNumber, v.gtValue(0))
 const Diameters = v.pipe(
   v.tuple([length, length, length, length, length]),
   v.check((all) => all.every((value, i) => !i || all[i - 1] <= value), 'quantiles in ascending order'),

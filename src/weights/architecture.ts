@@ -11,14 +11,14 @@ import { PIXEL_MEAN, PIXEL_STD } from '../../engine/sam/sam-model'
 import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
 import { describeNames } from './describe-names'
-import { problemOf } from '../text/check-value'
+import { finiteNumber, problemOf } from '../text/check-value'
 
 export { expectedTensors, validateCheckpoint } from './expected-tensors'
 
 /** The optional configuration of a model: needed only for what the shapes leave open. */
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const counts = v.array(count)
-const colour = v.strictTuple([v.number(), v.number(), v.number()], 'three numbers, of red, green and blue')
+const colour = v.strictTuple([finiteNumber, finiteNumber, finiteNumber], 'three numbers, of red, green and blue')
 const configSchema = v.object({
   vision: v.optional(
     v.object({

@@ -14,6 +14,7 @@ import { describeThresholds, thresholdText } from '../../evaluation/tuned-thresh
 import { filterOptionNames } from '../../project/refilter'
 import { readAdapterProfile, type StoredCalibration } from '../../weights/adapter-profile'
 import { hasPromptHead } from '../../weights/prompt-head-file'
+import { finiteNumber } from '../../text/check-value'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
 type Name = keyof GeneratorOptions
@@ -193,7 +194,7 @@ const Tuned = v.object({
   thresholds: v.object({
     predIouThresh: fraction,
     stabilityScoreThresh: fraction,
-    minArea: v.pipe(v.number(), v.minValue(0)),
+    minArea: v.pipe(finiteNumber, v.minValue(0)),
   }),
 })
 

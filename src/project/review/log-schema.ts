@@ -3,10 +3,10 @@ import * as v from 'valibot'
 import { imageInfoSchema, segmentationSchema } from '../file-schemas'
 import { maxClassName, maxComment } from './mask-marks'
 import { editKinds, imageStates, type LogEntry, type LogHeader, type ReviewMask } from './review-records'
+import { finiteNumber } from '../../text/check-value'
 
 export const wholeNumber = (minimum: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(2 ** 31 - 1))
-export const finite = v.pipe(v.number(), v.finite())
 
 export const windowNameSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, '1 to 64 letters, digits, - and _'))
 
@@ -15,9 +15,9 @@ const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
   segmentation: segmentationSchema,
   origin: v.picklist(['proposal', ...editKinds]),
   source: v.optional(v.picklist(['watershed', 'imported'])),
-  predictedIou: v.nullable(finite),
-  calibratedIou: v.optional(v.nullable(finite)),
-  stability: v.nullable(finite),
+  predictedIou: v.nullable(finiteNumber),
+  calibratedIou: v.optional(v.nullable(finiteNumber)),
+  stability: v.nullable(finiteNumber),
 })
 
 /** A class has a name of one line. */
@@ -86,9 +86,9 @@ export const reviewedProposalsSchema = v.object({
   records: v.array(
     v.object({
       segmentation: segmentationSchema,
-      predicted_iou: v.optional(v.nullable(finite), null),
-      calibrated_iou: v.optional(v.nullable(finite)),
-      stability_score: v.optional(v.nullable(finite), null),
+      predicted_iou: v.optional(v.nullable(finiteNumber), null),
+      calibrated_iou: v.optional(v.nullable(finiteNumber)),
+      stability_score: v.optional(v.nullable(finiteNumber), null),
       origin: v.optional(v.picklist(['watershed', 'imported'])),
     }),
   ),

@@ -8,10 +8,11 @@ import { measureNames } from '../../evaluation/measures'
 import { escape } from '../../text/escape'
 import { factTable } from '../../drawing/html-page'
 import { inputSizes, scoreSections } from '../evaluation-report'
+import { finiteNumber } from '../../text/check-value'
 
 // undefined measures are NaN, which is null in JSON
 const Value = v.pipe(
-  v.nullable(v.number()),
+  v.nullable(finiteNumber),
   v.transform((value) => value ?? NaN),
 )
 const each = <T extends v.GenericSchema>(schema: T) =>
@@ -21,9 +22,9 @@ const Values = each(Value).entries
 const SizeBins = v.nullable(
   v.array(
     v.object({
-      from: v.number(),
-      to: v.nullable(v.number()),
-      instances: v.number(),
+      from: finiteNumber,
+      to: v.nullable(finiteNumber),
+      instances: finiteNumber,
       dice: Value,
       recall: Value,
       intervals: v.object({ dice: Interval, recall: Interval }),
@@ -31,16 +32,16 @@ const SizeBins = v.nullable(
   ),
 )
 const Diagram = v.object({
-  error: v.number(),
-  bins: v.array(v.object({ predicted: v.number(), actual: v.number(), count: v.number() })),
+  error: finiteNumber,
+  bins: v.array(v.object({ predicted: finiteNumber, actual: finiteNumber, count: finiteNumber })),
 })
 const Evaluation = v.object({
   ...Values,
   prompt: v.picklist(promptModes),
-  instances: v.number(),
-  masks: v.number(),
-  diameters: v.object({ masks: v.array(v.number()), instances: v.array(v.number()) }),
-  perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: v.number() })), v.minLength(1)),
+  instances: finiteNumber,
+  masks: finiteNumber,
+  diameters: v.object({ masks: v.array(finiteNumber), instances: v.array(finiteNumber) }),
+  perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: finiteNumber })), v.minLength(1)),
   intervals: each(Interval),
   bySize: v.object({ image: SizeBins, input: SizeBins }),
   // files of earlier versions have none
@@ -56,9 +57,9 @@ const Evaluation = v.object({
 })
 const Time = v.object({
   prompt: v.picklist(promptModes),
-  encode: v.nullable(v.number()),
-  masks: v.nullable(v.number()),
-  whole: v.number(),
+  encode: v.nullable(finiteNumber),
+  masks: v.nullable(finiteNumber),
+  whole: finiteNumber,
 })
 const EvaluationFile = v.object({
   model: v.string(),
@@ -70,7 +71,7 @@ const EvaluationFile = v.object({
       v.object({
         name: v.string(),
         path: v.nullable(v.string()),
-        size: v.nullable(v.number()),
+        size: v.nullable(finiteNumber),
         rival: v.boolean(),
         evaluations: v.array(Evaluation),
         times: v.array(Time),
@@ -80,7 +81,7 @@ const EvaluationFile = v.object({
     v.check((models) => scoredOnTheSameImages(models)),
   ),
   hardware: v.object({ adapter: v.string() }),
-  bootstrap: v.object({ resamples: v.number(), confidence: v.number(), seed: v.number() }),
+  bootstrap: v.object({ resamples: finiteNumber, confidence: finiteNumber, seed: finiteNumber }),
 })
 
 /** Tables have a line for each image, with the scores of all models that were evaluated with that kind of prompt. */

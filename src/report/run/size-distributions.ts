@@ -10,15 +10,16 @@ import { type Diameter, diameters, type Summary } from '../../measure/summary'
 import { units } from '../../measure/units'
 import { count } from '../../text/count'
 import { escape } from '../../text/escape'
+import { finiteNumber } from '../../text/check-value'
 
-const Estimate = v.object({ value: v.number(), low: v.optional(v.number()), high: v.optional(v.number()) })
+const Estimate = v.object({ value: finiteNumber, low: v.optional(finiteNumber), high: v.optional(finiteNumber) })
 const Weighted = v.object({
-  effective: v.nullable(v.number()),
+  effective: v.nullable(finiteNumber),
   figures: v.nullable(v.object({ d10: Estimate, d50: Estimate, d90: Estimate })),
   curve: v.nullable(
     v.pipe(
       v.object({
-        edges: v.pipe(v.array(v.number()), v.minLength(2)),
+        edges: v.pipe(v.array(finiteNumber), v.minLength(2)),
         shares: v.array(Estimate),
         below: v.array(Estimate),
       }),
@@ -30,10 +31,10 @@ const Weighted = v.object({
 const Scope = v.object({
   level: v.picklist(['image', 'group', 'all']),
   name: v.string(),
-  images: v.number(),
-  particles: v.number(),
+  images: finiteNumber,
+  particles: finiteNumber,
   distribution: v.object({
-    counted: v.number(),
+    counted: finiteNumber,
     coverage: Estimate,
     number: Weighted,
     area: v.optional(Weighted),
@@ -47,13 +48,13 @@ const SummaryFields = v.object({
     diameter: v.picklist(Object.keys(diameters) as Diameter[]),
     scale: v.string(),
     edges: v.string(),
-    level: v.number(),
+    level: finiteNumber,
   }),
   scale: v.optional(v.picklist(['linear', 'log']), 'linear'),
   scopes: v.pipe(v.array(Scope), v.minLength(1)),
   command: v.optional(v.string()),
 })
-/** Without this check, the ticks of a logarithmic axis would begin at minus infinity. */
+/** Edges are finite (see finiteNumber), and without this check the ticks of a logarithmic axis would begin at minus infinity. */
 const SummaryFile = v.pipe(
   SummaryFields,
   v.check(

@@ -321,6 +321,11 @@ test('a summary of sizes whose axis would never end is refused', async () => {
     summary([...edges], scale)
     assert.match(await refused(root, '--measured', folder), 'was not written by `wgsam measure`')
   }
+  // JSON.parse reads 1e999 as infinity
+  summary([1, 10, 77], 'log')
+  const path = join(folder, 'summary.json')
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll('77', '1e999'))
+  assert.match(await refused(root, '--measured', folder), 'was not written by `wgsam measure`')
 })
 
 const browser = await openBrowser()
