@@ -90,9 +90,9 @@ async function follow(): Promise<void> {
   }
 
   test('every command of the tutorial is followed here', () => {
-    const known = ['synth', 'fetch', 'generate', 'review', 'train', 'eval']
+    const known = ['synth', 'fetch', 'generate', 'review', 'train', 'eval', 'measure']
     for (const line of commands) assert.ok(known.includes(line.split(' ')[1]), line)
-    assert.is(commands.length, 9)
+    assert.is(commands.length, 10)
   })
 
   test('every picture of the tutorial is there, and small', () => {
@@ -139,13 +139,15 @@ async function follow(): Promise<void> {
   })
 
   // they need the dataset that the review in the browser has exported
-  testInBrowser('the report, training, evaluation, and the second round', async () => {
+  testInBrowser('the report, training, evaluation, the second round, and the sizes', async () => {
     assert.match(await run(of('review', '--report')[0]), /accepted/)
     await run(of('train')[0])
     assert.match(await run(of('eval')[0]), /Dice/i)
     assert.ok(existsSync(join(folder, 'report.html')))
     await run(of('generate', 'second')[0])
     assert.match(await run(of('review', '--compare')[0]), /precision/)
+    await run(of('measure')[0])
+    assert.ok(existsSync(join(folder, 'project', 'measured', 'report.html')))
   })
 
   test.run()
