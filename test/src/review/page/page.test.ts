@@ -7,17 +7,14 @@ import type { Browser, BrowserContext } from 'playwright-core'
 import { decodeMask } from '../../../../engine/masks/rle'
 import { openDataset } from '../../../../src/dataset/dataset'
 import { readProposals } from '../../../../src/project/read-proposals'
-import type { ReviewDocument } from '../../../../src/project/review/document'
 import type { ReviewMask } from '../../../../src/project/review/review-records'
-import { maskArea } from '../../../../engine/masks/mask'
-import { deepest } from '../../../../src/review/page/masks/shape'
 import type { Point } from '../../../../engine/image/box'
-import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { PromptSession } from '../../../../src/review/prompt-session'
 import { readPixels } from '../../../../src/review/read-pixels'
 import { scratch } from '../../../support/files'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
+import { area, middle, overlapOf, visible } from '../../../support/review-masks'
 import { ReviewTab, Serving } from '../../../support/review-page'
 import { openToy } from '../../../support/toy'
 import { commandText, trainCommand } from '../../../../src/cli/next-command'
@@ -43,29 +40,6 @@ test.before.each(async () => {
 })
 
 const log = () => serving.document(scene.name)
-
-/** A pixel well inside a mask. */
-function middle({ segmentation }: Pick<ReviewMask, 'segmentation'>): Point {
-  const mask = decodeMask(segmentation)
-  const [x, y] = deepest(mask, squaredDistance(mask.data, mask.width, mask.height))
-  return [Math.floor(x), Math.floor(y)]
-}
-
-/** Masks from large to small whose middle is not covered by a smaller mask. */
-function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
-  const masks = document.masks.map((mask) => ({ mask, shape: decodeMask(mask.segmentation), at: middle(mask) }))
-  const covers = ({ shape: s }: (typeof masks)[0], [x, y]: Point) =>
-    s.data[(y - s.y0) * s.width + x - s.x0] === 1 && x >= s.x0 && x < s.x0 + s.width && y >= s.y0
-  return masks
-    .filter(
-      (one) =>
-        !masks.some((other) => other !== one && covers(other, one.at) && maskArea(other.shape) <= maskArea(one.shape)),
-    )
-    .sort((a, b) => maskArea(b.shape) - maskArea(a.shape))
-    .map(({ mask }) => mask)
-}
-
-const area = (mask: ReviewMask) => maskArea(decodeMask(mask.segmentation))
 
 testInBrowser('it opens the first image with its proposals', async () => {
   tab = await ReviewTab.open(context, url, size)
@@ -166,19 +140,6 @@ testInBrowser('brush and eraser change the selected mask by strokes of the brush
   assert.is(log().counts.edited, 1)
   await tab.press('v', 'Escape')
 })
-
-/** The number of pixels that a mask shares with others. */
-function overlapOf(mask: ReviewMask, { masks }: Pick<ReviewDocument, 'masks'>): number {
-  const own = decodeMask(mask.segmentation)
-  let shared = 0
-  for (const other of masks.filter(({ id, origin }) => id !== mask.id && origin === 'proposal')) {
-    const o = decodeMask(other.segmentation)
-    for (let y = Math.max(own.y0, o.y0); y < Math.min(own.y0 + own.height, o.y0 + o.height); y++)
-      for (let x = Math.max(own.x0, o.x0); x < Math.min(own.x0 + own.width, o.x0 + o.width); x++)
-        shared += own.data[(y - own.y0) * own.width + x - own.x0] & o.data[(y - o.y0) * o.width + x - o.x0]
-  }
-  return shared
-}
 
 testInBrowser('the lasso draws a new mask, by dragging and by corners, and redraws one', async () => {
   const { length } = log().masks
@@ -321,84 +282,6 @@ testInBrowser('undo goes back to the proposals, and redo repeats the edits', asy
   for (; steps; steps--) await tab.press('Control+y')
   await tab.saved()
   assert.equal(log().masks, last)
-})
-
-testInBrowser('without the server, the page shows how many edits wait, and saves them when it is back', async () => {
-  await serving.stop()
-  const { masks } = await tab.counts()
-  const [a, b] = visible(log())
-  await tab.click(...middle(a))
-  await tab.press('Delete')
-  await tab.click(...middle(b))
-  await tab.press('Delete')
-  await tab.expect({ masks: masks - 2 })
-  await tab.page.locator('.link-offline', { hasText: '2 edits waiting' }).waitFor()
-  assert.ok(log().mask(a.id), 'not in the log yet')
-  await serving.start()
-  await tab.page.getByRole('button', { name: 'Retry' }).click()
-  await tab.saved()
-  assert.is(log().mask(a.id), undefined)
-  assert.is(log().mask(b.id), undefined)
-})
-
-testInBrowser('edits not saved when a page was closed are saved on the next visit', async () => {
-  const [a] = visible(log())
-  await serving.stop()
-  await tab.click(...middle(a))
-  await tab.press('Delete')
-  await tab.page.locator('.link-offline', { hasText: '1 edit waiting' }).waitFor()
-  await tab.page.close()
-  assert.ok(log().mask(a.id))
-  await serving.start()
-  tab = await ReviewTab.open(context, url, size)
-  await tab.page.locator('.notices', { hasText: 'of an earlier visit' }).waitFor()
-  await tab.saved()
-  await tab.expect({ masks: log().masks.length })
-  assert.is(log().mask(a.id), undefined)
-})
-
-testInBrowser('if two windows edit at once, the slower one reports that its edit was not applied', async () => {
-  const other = await ReviewTab.open(context, url, size)
-  const [a, b] = visible(log())
-  // both windows have the same state; the second edits before it learns of the first one's edit
-  await other.page.route('**/log?after=*', (route) => route.abort())
-  await tab.click(...middle(a))
-  await tab.press('Delete')
-  await tab.saved()
-  await other.click(...middle(b))
-  await other.press('Delete')
-  await other.page.locator('.notices', { hasText: 'not applied: remove. Another window' }).waitFor()
-  // the image is opened again: with the first edit, without the second
-  await other.page.locator(`#mask-${b.id}`).waitFor()
-  await other.page.locator(`#mask-${a.id}`).waitFor({ state: 'detached' })
-  assert.is(log().mask(a.id), undefined)
-  assert.ok(log().mask(b.id), 'nothing was overwritten')
-  await other.page.unroute('**/log?after=*')
-  // an idle window learns of the other's edits
-  await other.ready()
-  await other.click(...middle(b))
-  await other.press('Delete')
-  await other.saved()
-  await tab.page.locator('.notices', { hasText: 'Another window changed this image' }).waitFor()
-  await tab.expect({ masks: log().masks.length })
-  assert.equal(other.faults, [])
-  await other.page.close()
-})
-
-testInBrowser('unsent edits of an open window are not sent by another', async () => {
-  const [a] = visible(log())
-  await tab.page.route('**/actions', (route) => route.abort())
-  await tab.click(...middle(a))
-  await tab.press('Delete')
-  await tab.page.locator('.link-offline', { hasText: '1 edit waiting' }).waitFor()
-  const other = await ReviewTab.open(context, url, size)
-  await other.expect({ masks: log().masks.length })
-  assert.ok(log().mask(a.id))
-  assert.not((await other.notices()).some((text) => text.includes('earlier visit')))
-  await other.page.close()
-  await tab.page.unroute('**/actions')
-  await tab.saved()
-  assert.is(log().mask(a.id), undefined)
 })
 
 testInBrowser('accepting opens the next image; export writes a dataset that training reads', async () => {
