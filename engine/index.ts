@@ -65,7 +65,7 @@ export type {
   RejectionReason,
 } from './generate/candidate'
 export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
-export { candidatesAtScale } from './generate/at-scale'
+export { candidatesAtScale, type ScaleHooks } from './generate/at-scale'
 export { generate, type Generated, type GeneratedMask, type GenerateOptions } from './generate/generate'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'
 export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'

@@ -17,10 +17,17 @@ const MIN_MASKS = 5
 /** The thresholds of the masks from which the diameter is estimated: few are needed, but they must be of particles. */
 const ESTIMATE = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
 
+/** Progress and abort, with the parts of the image that are looked at. */
+export interface ScaleHooks extends GenerateHooks {
+  /** Called with each view before the model sees the image in it: the last one is that of the result. */
+  onView?(view: View): void
+}
+
 /**
  * The candidates of an image in the view in which the model sees particles at a size that it knows. If their diameter is to
  * be estimated, it is the median of the masks found on the whole image, which are also the result if their size is right. An
- * option of the generator that cuts the image (tileSize, cropNLayers) takes the place of all this.
+ * option of the generator that cuts the image (tileSize, cropNLayers) takes the place of all this. If `hooks.finish` ends the search in
+ * tiles, and fewer masks were found there than on the whole image, the result is that of the whole image.
  * @throws as MaskGenerator.candidates
  * @example
  * const generator = await MaskGenerator.create(model)
@@ -30,18 +37,29 @@ export async function candidatesAtScale(
   generator: MaskGenerator,
   image: RgbImage,
   { diameter, band = defaultBand, limits }: ScaleSettings,
-  hooks: GenerateHooks = {},
+  hooks: ScaleHooks = {},
 ): Promise<{ set: GeneratedSet; view: View }> {
   const { options, model } = generator
   const first = firstView(generator, image, { diameter, band, limits })
-  if (diameter !== 'auto' || isCut(options))
-    return { set: await generator.candidates(image, hooks, first), view: first }
-  const found = await refineView(
+  const candidates = (view: View) => {
+    hooks.onView?.(view)
+    return generator.candidates(image, hooks, view)
+  }
+  if (diameter !== 'auto' || isCut(options)) return { set: await candidates(first), view: first }
+  const finished = () => hooks.finish?.aborted === true
+  const kept = (set: GeneratedSet) => filterCandidates(set, options).kept.length
+  const found = await refineView<{ set: GeneratedSet; view: View }>(
     first,
-    (view) => generator.candidates(image, hooks, view),
-    (set) => chooseView(image, model.inputSize, sizeOfCandidates(set, options), band, limits),
+    async (view, before) => {
+      const set = await candidates(view)
+      return before && finished() && kept(set) < kept(before.set) ? before : { set, view }
+    },
+    ({ set }) =>
+      finished() ? first : chooseView(image, model.inputSize, sizeOfCandidates(set, options), band, limits),
   )
-  return { set: found.result, view: found.view }
+  // of the whole image, the view that was chosen last says why it stayed so
+  const { set, view } = found.result
+  return { set, view: view === first && !finished() ? found.view : view }
 }
 
 /** True if options of the generator cut the image, whatever the size of its particles. */

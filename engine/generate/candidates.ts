@@ -32,7 +32,7 @@ interface EncodedPart {
   learned: RegionPrompts | null
 }
 
-/** The candidates of an image. @throws the abort reason of `hooks.signal` */
+/** The candidates of an image; those of the prompts until then if `hooks.finish` ends the search. @throws the abort reason of `hooks.signal` */
 export async function findCandidates(
   runner: RegionRunner,
   counter: OverlapCounter,
@@ -49,6 +49,7 @@ export async function findCandidates(
   let candidates: PackedCandidate[] = []
   let bytes = 0
   let limit = POOL_BYTES
+  const finished = () => hooks.finish?.aborted === true
   /** Whether this is the last round of prompts. */
   let last = !learned && !options.refinePoints
 
@@ -81,7 +82,7 @@ export async function findCandidates(
   }
   /** @param next the part that follows, if there is one */
   const promptPart = async ({ region, prompts }: EncodedPart, tokens: TokenRange, next?: EncodedPart) => {
-    if (!prompts.length) return
+    if (!prompts.length || finished()) return
     hooks.signal?.throwIfAborted()
     runner.encode(image, region)
     const thresholds: MaskThresholds = {
@@ -106,7 +107,7 @@ export async function findCandidates(
       // a second round may encode parts again, but a single one stays encoded
       return last || parts.length === 1 ? firstOfNext() : null
     }
-    await runner.run(local, tokens, thresholds, removed, collect, hooks.signal, ahead)
+    await runner.run(local, tokens, thresholds, removed, collect, hooks, ahead)
   }
   const learnPrompts = async (part: EncodedPart) => {
     const { region, core } = part
@@ -132,6 +133,7 @@ export async function findCandidates(
   }
 
   for (const [i, part] of parts.entries()) {
+    if (finished()) break
     if (learned) {
       await learnPrompts(part)
       total = Math.round((countPrompts(parts) / (i + 1)) * parts.length)
@@ -139,14 +141,14 @@ export async function findCandidates(
     await promptPart(part, learned ? singleToken : ambiguousTokens, parts[i + 1])
   }
   await mergeRegions()
-  if (learned || options.refinePoints) {
+  if ((learned || options.refinePoints) && !finished()) {
     const more = learned ? missedParticles(candidates, parts) : partsWithPoints(await missedPoints(), image, parts)
     total = done + countPrompts(more)
     last = true
     for (const [i, part] of more.entries()) await promptPart(part, ambiguousTokens, more[i + 1])
     if (more.length) await mergeRegions()
   }
-  const next = runner.encodesAhead ? firstOfNext() : null
+  const next = runner.encodesAhead && !finished() ? firstOfNext() : null
   if (next) runner.encodeAhead(next)
   const overlaps = await findOverlaps(candidates, countIn(candidates))
   const size = { width: image.width, height: image.height }

@@ -32,6 +32,10 @@ export interface GenerateOptions extends Partial<GeneratorOptions> {
   onProgress?(done: number, total: number): void
   /** Ends the call before its next pass; it then rejects with the signal's reason. */
   signal?: AbortSignal
+  /** Ends the search before its next pass; the result is then what was found until there. */
+  finish?: AbortSignal
+  /** Called with each view before the model sees the image in it, such as the number of tiles. */
+  onView?(view: View): void
 }
 
 /** A mask that passed all filters. */
@@ -69,7 +73,7 @@ export interface Generated {
  * for (const { area, box } of masks) console.log(area, box.x0, box.y0)
  */
 export async function generate(model: SamModel, image: ImageSource, options: GenerateOptions = {}): Promise<Generated> {
-  const { diameter = 'auto', profile = {}, sizes, onProgress, signal, ...others } = options
+  const { diameter = 'auto', profile = {}, sizes, onProgress, signal, finish, onView, ...others } = options
   const given = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined))
   signal?.throwIfAborted()
   checkDiameter(diameter)
@@ -81,7 +85,7 @@ export async function generate(model: SamModel, image: ImageSource, options: Gen
   })
   try {
     const scale = { diameter, band: sizes ? bandOf(sizes) : adapterBand(profile, model) }
-    const { set, view } = await candidatesAtScale(generator, pixels, scale, { onProgress, signal })
+    const { set, view } = await candidatesAtScale(generator, pixels, scale, { onProgress, signal, finish, onView })
     const masks = filterCandidates(set, generator.options).kept.map((i) => {
       const { mask, area, box, predictedIou, stability } = set.candidates[i]
       return { mask, area, box, predictedIou, stability }

@@ -59,7 +59,7 @@ export async function referenceRecords(
       onProgress?.(done, total)
     }
     const prompts = points.map((point): Prompt => ({ point }))
-    await runner.run(prompts, ambiguousTokens, thresholds, counts, collect, signal)
+    await runner.run(prompts, ambiguousTokens, thresholds, counts, collect, { signal })
     const kept = boxNms(
       found.map(({ box }) => box),
       found.map(({ predictedIou }) => predictedIou),

@@ -22,6 +22,8 @@ export interface GenerateHooks {
   onProgress?(done: number, total: number): void
   /** Aborts before the next decoder pass: the signal's reason is thrown. */
   signal?: AbortSignal
+  /** Ends the search before the next decoder pass: what was found until then is the result. */
+  finish?: AbortSignal
   /**
    * The image whose candidates will be asked for next, if it is known: where passes are in flight it is encoded while the masks of
    * this one are read and compared. It must stay as it is until then. Called when the last prompts have been submitted.
@@ -154,8 +156,9 @@ export class RegionRunner {
    * Prompts the model, in pixels of the encoded region.
    * @param tokens the mask tokens whose masks are read
    * @param onMasks called after each pass with its masks, sorted by prompt and token, and the number of its prompts
+   * @param hooks `signal` aborts, `finish` leaves out the passes that are not submitted yet
    * @param next gives the region that will probably be encoded next, when all passes are submitted: see encodeAhead
-   * @throws Error if no region is encoded · the abort reason of `signal` · NonFiniteError if the model computed values that are
+   * @throws Error if no region is encoded · the abort reason of `hooks.signal` · NonFiniteError if the model computed values that are
    * not finite
    */
   async run(
@@ -164,7 +167,7 @@ export class RegionRunner {
     thresholds: MaskThresholds,
     counts: RejectedCounts,
     onMasks: (masks: DecodedMask[], prompts: number) => Promise<void> | void,
-    signal?: AbortSignal,
+    { signal, finish }: Pick<GenerateHooks, 'signal' | 'finish'> = {},
     next: () => ImageRegion | null = () => null,
   ): Promise<void> {
     const { predictor, reader, valid, current, inFlight } = this
@@ -188,6 +191,7 @@ export class RegionRunner {
     }
     for (let start = 0; start < prompts.length; start += predictor.prompts) {
       signal?.throwIfAborted()
+      if (finish?.aborted) break
       const batch = prompts.slice(start, start + predictor.prompts)
       decode(batch)
       const { results } = predictor
@@ -195,7 +199,7 @@ export class RegionRunner {
       pending.push({ start, batch, pass })
       while (pending.length >= inFlight) await finishNext()
     }
-    const ahead = this.encodesAhead ? next() : null
+    const ahead = this.encodesAhead && !finish?.aborted ? next() : null
     if (ahead) {
       report = predictor.checkFinite()
       // thrown where it is awaited; until then it must not end the process as an unhandled rejection

@@ -6,6 +6,7 @@ import type { AnyAdapter } from '../../engine/train/adapter'
 import type { StoredStrength } from '../../engine/train/adapter-profile'
 import type { HeadTensor } from '../../engine/sam/prompt-head'
 import type { ParticleSize } from '../../engine/scale/particle-size'
+import type { Size } from '../../engine/image/size'
 import type { CompressedRle } from '../../engine/masks/rle'
 import type { CandidateFile, ImageInfo, ProposalRecord } from '../project/file-schemas'
 import type {
@@ -72,6 +73,8 @@ export interface ProposeRequest {
   stabilityScoreThresh: number
   /** The median diameter of the particles in pixels of the image; 'auto': it is estimated. */
   diameter: number | 'auto'
+  /** Tiles at most in which an image of small particles is seen; 1: it is always seen whole. */
+  tiles: number
 }
 
 export interface Proposed {
@@ -79,6 +82,10 @@ export interface Proposed {
   candidates: CandidateFile
   /** In how many tiles the image was seen; 1 for the whole image. */
   tiles: number
+  /** The number of encodings: of all tiles, and of the whole image where the diameter was estimated first. */
+  encodings: number
+  /** Whether the search was ended before all places were asked. */
+  stopped: boolean
   seconds: number
 }
 
@@ -197,6 +204,8 @@ export interface Calls {
   /** Reads the files of an adapter for the open model. */
   readAdapter: { request: { files: File[] }; result: StoredAdapter }
   propose: { request: ProposeRequest; result: Proposed }
+  /** In how many tiles an image will be seen whose particles have a diameter. */
+  countTiles: { request: { image: Size; diameter: number; tiles: number }; result: number }
   forecast: { request: TrainSettings & { images: number; validation: number }; result: Forecast }
   /** The adapter; null if the training was paused. */
   train: { request: TrainRequest; result: StoredAdapter | null }
@@ -229,6 +238,7 @@ export interface CallError {
   status?: number
 }
 
-export type ToWorker = { id: number; call: CallName; request: unknown } | { id: number; stop: true }
+export type ToWorker =
+  { id: number; call: CallName; request: unknown } | { id: number; stop: true } | { id: number; finish: true }
 export type FromWorker =
   { id: number; progress: Progress } | { id: number; result: unknown } | { id: number; error: CallError }

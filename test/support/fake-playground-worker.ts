@@ -8,6 +8,11 @@ export interface Told {
   gpu?: { name: string; software: boolean }
   /** The masks that the model proposes, as records of a project. */
   proposals?: unknown[]
+  /**
+   * Tiles in which every image is seen. The first search then takes as long as it is not ended, and finds half of the proposals; those
+   * after it are complete at once.
+   */
+  tiles?: number
   /** Bytes that a training needs. */
   needs?: number
   /** The step after which a training fails, and how. */
@@ -23,7 +28,7 @@ interface WorkerScope {
   resumed: unknown
   createImageBitmap(file: unknown): Promise<{ width: number; height: number }>
   postMessage(message: unknown): void
-  onmessage(event: { data: { id: number; call?: string; request?: unknown } }): void
+  onmessage(event: { data: { id: number; call?: string; request?: unknown; finish?: true } }): void
 }
 
 function worker(told: Told) {
@@ -32,6 +37,7 @@ function worker(told: Told) {
   const STEPS = 100
   type Report = (progress: object) => void
   const failure = ({ message, kind }: { message: string; kind: string }) => Object.assign(new Error(message), { kind })
+  let [searched, finished] = [false, false]
   let ended: { use: boolean } | null = null
   const answers: Record<string, (request: any, report: Report) => unknown> = {
     gpu: () => scope.told.gpu ?? { name: 'A card of the test', software: false },
@@ -50,10 +56,18 @@ function worker(told: Told) {
         remarks: [],
       }
     },
-    propose: ({ picture }) => {
-      const records = scope.told.proposals ?? []
+    countTiles: () => scope.told.tiles ?? 1,
+    propose: async ({ picture }, report) => {
+      const { proposals = [], tiles = 1 } = scope.told
+      const stopped = tiles > 1 && !searched
+      for (let done = 1; stopped && !finished; done++) {
+        report({ doing: `Looking for particles in ${tiles} tiles`, done, total: 1000 })
+        await new Promise((next) => setTimeout(next, 100))
+      }
+      searched = true
+      const records = stopped ? proposals.slice(0, Math.floor(proposals.length / 2)) : proposals
       const candidates = { version: 1, image: picture.info, options: {}, candidates: records, overlaps: [] }
-      return { records, candidates, tiles: 1, seconds: 1 }
+      return { records, candidates, tiles, encodings: tiles, stopped, seconds: 5 * tiles }
     },
     adapt: () => null,
     encode: () => 200,
@@ -102,7 +116,8 @@ function worker(told: Told) {
       return null
     },
   }
-  scope.onmessage = async ({ data: { id, call, request } }) => {
+  scope.onmessage = async ({ data: { id, call, request, finish } }) => {
+    if (finish) finished = true
     if (!call) return
     try {
       const report: Report = (progress) => scope.postMessage({ id, progress })

@@ -51,6 +51,8 @@ function errorOf({ message, kind, status }: CallError): Error {
 
 export interface CallOptions {
   signal?: AbortSignal
+  /** Ends the call with what there is until then. */
+  finish?: AbortSignal
   onProgress?(progress: Progress): void
 }
 
@@ -58,7 +60,7 @@ export interface CallOptions {
 export async function ask<C extends CallName>(
   call: C,
   request: Calls[C]['request'],
-  { signal, onProgress }: CallOptions = {},
+  { signal, finish, onProgress }: CallOptions = {},
 ): Promise<Calls[C]['result']> {
   const to = await (worker ??= start().catch((error: unknown) => {
     worker = null
@@ -68,8 +70,13 @@ export async function ask<C extends CallName>(
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const stop = () => to.postMessage({ id, stop: true } satisfies ToWorker)
+    const end = () => to.postMessage({ id, finish: true } satisfies ToWorker)
     signal?.addEventListener('abort', stop)
-    const ended = () => signal?.removeEventListener('abort', stop)
+    finish?.addEventListener('abort', end)
+    const ended = () => {
+      signal?.removeEventListener('abort', stop)
+      finish?.removeEventListener('abort', end)
+    }
     waiting.set(id, {
       onProgress,
       resolve: (result) => {

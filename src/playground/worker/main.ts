@@ -4,7 +4,7 @@ import { withoutPixels } from '../../review/similar-search'
 import type { CallName, Calls, FromWorker, Picture, Progress, ToWorker } from '../calls'
 import { readAdapter } from './adapter-file'
 import { callError } from './gpu'
-import { propose } from './propose'
+import { countTiles, propose } from './propose'
 import { readFile } from './read-file'
 import { type CallHooks, Studio } from './studio'
 import { forecast, Training } from './training'
@@ -22,6 +22,7 @@ const answers: { [C in CallName]: (request: Calls[C]['request'], hooks: CallHook
   adapt: ({ adapter }) => studio.adapt(adapter),
   readAdapter: async ({ files }) => readAdapter(await studio.current(), files),
   propose: async (request, hooks) => propose(await studio.current(), request, hooks),
+  countTiles: async (request) => countTiles(await studio.current(), request),
   forecast: async (request) => forecast((await studio.current()).model, request),
   train: async (request, hooks) => {
     const now = (training = new Training())
@@ -51,19 +52,21 @@ const answers: { [C in CallName]: (request: Calls[C]['request'], hooks: CallHook
 }
 
 const send = (message: FromWorker) => (self as unknown as Worker).postMessage(message)
-const running = new Map<number, AbortController>()
+const running = new Map<number, { stop: AbortController; finish: AbortController }>()
 
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   const { id } = data
-  if ('stop' in data) return running.get(id)?.abort()
-  const controller = new AbortController()
-  running.set(id, controller)
-  const hooks = { signal: controller.signal, onProgress: (progress: Progress) => send({ id, progress }) }
+  if ('stop' in data) return running.get(id)?.stop.abort()
+  if ('finish' in data) return running.get(id)?.finish.abort()
+  const [stop, finish] = [new AbortController(), new AbortController()]
+  running.set(id, { stop, finish })
+  const { signal } = stop
+  const hooks = { signal, finish: finish.signal, onProgress: (progress: Progress) => send({ id, progress }) }
   try {
     const answer = answers[data.call] as (request: unknown, hooks: CallHooks) => Promise<unknown>
     send({ id, result: await answer(data.request, hooks) })
   } catch (error) {
-    send({ id, error: callError(error, controller.signal) })
+    send({ id, error: callError(error, signal) })
     await studio.replaceFailedDevice()
   } finally {
     running.delete(id)

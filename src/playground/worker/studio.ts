@@ -14,6 +14,8 @@ import { PictureViews } from './picture-views'
 
 export interface CallHooks {
   signal: AbortSignal
+  /** Ends the work with what there is until then. */
+  finish: AbortSignal
   onProgress(progress: Progress): void
 }
 
@@ -30,7 +32,8 @@ export interface Loaded {
 /** Memory for the embeddings of images: a page must leave some to other pages. */
 const EMBEDDING_BYTES = 128 * 2 ** 20
 
-const SILENT: CallHooks = { signal: new AbortController().signal, onProgress: () => {} }
+const NEVER = new AbortController().signal
+const SILENT: CallHooks = { signal: NEVER, finish: NEVER, onProgress: () => {} }
 
 export class Studio {
   private gpu: Promise<{ engine: Engine; report: GpuReport }> | null = null

@@ -81,6 +81,11 @@ export function JobLine() {
           {now.doing} …{left === null ? '' : ` ${duration(left)} left`}
         </span>
       </span>
+      {now.finish && (
+        <button type="button" disabled={now.finish.signal.aborted} onClick={() => now.finish!.abort()}>
+          Keep what is found
+        </button>
+      )}
       <button type="button" onClick={() => now.stop.abort()}>
         <Icon name="close" />
         Stop

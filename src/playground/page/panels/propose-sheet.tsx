@@ -1,10 +1,13 @@
 /** @file The sheet that lets the model propose masks. */
 import { type Signal, signal } from '@preact/signals'
+import { useEffect, useState } from 'preact/hooks'
+import { duration } from '../../../host/duration'
 import { current, images } from '../../../review/page/state/app'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
 import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
-import { model, onProcessor, propose, review, smallInput } from '../state/studio'
+import { forecastProposals, type ProposalForecast, propose } from '../state/propose'
+import { model, onProcessor, review, smallInput } from '../state/studio'
 import { typedIou, typedStability } from '../state/typed-thresholds'
 import { AdapterWarnings } from './adapter-warnings'
 import { Sheet } from './sheet'
@@ -12,11 +15,16 @@ import { Sheet } from './sheet'
 const POINTS = [8, 16, 24, 32, 48]
 /** Null: what suits the device. */
 const points = signal<number | null>(null)
+/** Tiles at most: each costs as much as a whole image. */
+const TILES = [1, 4, 9, 16, 64]
+/** Null: what suits the device. */
+const tiles = signal<number | null>(null)
 const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
 
 export function ProposeSheet() {
   const close = () => (sheet.value = null)
   const side = points.value ?? (onProcessor() ? 8 : 32)
+  const most = tiles.value ?? (onProcessor() ? 9 : 64)
   const adapter = model.value?.adapter
   const usual = adapter?.thresholds ?? USUAL
   const all = images.value.map(({ info }) => info.name)
@@ -27,7 +35,7 @@ export function ProposeSheet() {
       predIouThresh: Number(typedIou.value ?? usual.predIouThresh),
       stabilityScoreThresh: Number(typedStability.value ?? usual.stabilityScoreThresh),
     }
-    void propose(names, { pointsPerSide: side, ...thresholds }, diameterOf)
+    void propose(names, { pointsPerSide: side, tiles: most, ...thresholds }, diameterOf)
   }
   const here = current.value
   const problem = diameterProblem(all)
@@ -79,8 +87,17 @@ export function ProposeSheet() {
           in tiles, for proposals and for clicks. State it if small particles are missed.
         </p>
       )}
+      <label class="field">
+        Tiles at most
+        <select value={most} onChange={({ currentTarget }) => (tiles.value = Number(currentTarget.value))}>
+          {TILES.map((n) => (
+            <option value={n}>{n === 1 ? 'none: the whole image' : n}</option>
+          ))}
+        </select>
+      </label>
       <Threshold label="Predicted IoU at least" value={typedIou} usual={usual.predIouThresh} />
       <Threshold label="Stability at least" value={typedStability} usual={usual.stabilityScoreThresh} />
+      {here && !problem && <Forecast image={here} side={side} most={most} />}
       <div class="row">
         {here && (
           <button
@@ -102,6 +119,34 @@ export function ProposeSheet() {
         <p class="soft">You have edited or accepted {here}: its masks stay as they are. Undo does not change that.</p>
       )}
     </Sheet>
+  )
+}
+
+/** In how many tiles the image that is open will be seen, and how long that takes. */
+function Forecast({ image, side, most }: { image: string; side: number; most: number }) {
+  const [found, setFound] = useState<ProposalForecast | null>(null)
+  const diameter = diameterOf(image)
+  useEffect(() => {
+    let now = true
+    forecastProposals(image, diameter, { pointsPerSide: side, tiles: most }).then(
+      (forecast) => now && setFound(forecast),
+      () => now && setFound(null),
+    )
+    return () => {
+      now = false
+    }
+  }, [image, diameter, side, most])
+  if (!found) return null
+  const { tiles, seconds } = found
+  const time = seconds === null ? '' : `, which takes about ${duration(seconds)}`
+  const seen =
+    tiles === null
+      ? `${image} is seen whole${time}; then in up to ${most} tiles if its particles are small`
+      : `${image} is seen ${tiles === 1 ? 'whole' : `in ${tiles} tiles`}${time}`
+  return (
+    <p class="forecast soft" role="status">
+      {seen}. You can end the search and keep what is found.
+    </p>
   )
 }
 

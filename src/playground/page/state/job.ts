@@ -6,6 +6,8 @@ import { explain } from '../advice'
 export interface Job extends Progress {
   title: string
   stop: AbortController
+  /** Ends it with what there is until then; null for work whose parts are of no use. */
+  finish: AbortController | null
   /** When the present kind of work began, in milliseconds. */
   since: number
 }
@@ -27,20 +29,37 @@ export const secondsLeft = computed(() => {
   return seconds < LEAST_SECONDS ? null : (seconds * (now.total - now.done)) / now.done
 })
 
+interface JobHooks {
+  signal: AbortSignal
+  /** See Job. */
+  finish: AbortSignal
+  onProgress(progress: Progress): void
+}
+
 /**
  * Runs long work. What fails is explained to the person, and the result is then null; so it is if the person stops it, or if other
  * work is running.
+ * @param finishes whether a person may end it and keep what there is
  */
 export async function runJob<T>(
   title: string,
-  work: (options: { signal: AbortSignal; onProgress(progress: Progress): void }) => Promise<T>,
+  work: (hooks: JobHooks) => Promise<T>,
+  finishes = false,
 ): Promise<T | null> {
   if (job.value) {
     trouble.value = { title, text: `First this has to end: ${job.value.title}.`, advice: [] }
     return null
   }
-  const stop = new AbortController()
-  job.value = { title, stop, doing: 'Starting', done: 0, total: null, since: performance.now() }
+  const [stop, finish] = [new AbortController(), new AbortController()]
+  job.value = {
+    title,
+    stop,
+    finish: finishes ? finish : null,
+    doing: 'Starting',
+    done: 0,
+    total: null,
+    since: performance.now(),
+  }
   const onProgress = (progress: Progress) => {
     const before = job.peek()
     if (before?.stop !== stop) return
@@ -49,7 +68,7 @@ export async function runJob<T>(
     job.value = { ...before, doing, done, total, secondsLeft, since }
   }
   try {
-    return await work({ signal: stop.signal, onProgress })
+    return await work({ signal: stop.signal, finish: finish.signal, onProgress })
   } catch (error) {
     if (!stop.signal.aborted) trouble.value = { title: `${title}: it did not work`, ...explain(error) }
     return null

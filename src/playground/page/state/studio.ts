@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import { openImage, current, refresh, server } from '../../../review/page/state/app'
 import { notify } from '../../../review/page/state/notices'
 import { count } from '../../../text/count'
-import type { AdapterSummary, GpuReport, OpenedModel, ProposeRequest, StoredAdapter } from '../../calls'
+import type { AdapterSummary, GpuReport, OpenedModel, StoredAdapter } from '../../calls'
 import { keepingProblem, read, setValue } from '../../store/database'
 import { LocalReview } from '../../store/local-review'
 import type { StoredModel } from '../../store/records'
@@ -149,49 +149,4 @@ export async function forgetAdapter(): Promise<void> {
     model.value = model.value && { ...model.value, adapter: null }
   })
   await modelChanged()
-}
-
-export type ProposalSettings = Pick<ProposeRequest, 'pointsPerSide' | 'predIouThresh' | 'stabilityScoreThresh'>
-
-/**
- * Lets the model propose masks for images that nobody has edited.
- * @param diameterOf the particles' diameter in an image's pixels, if a person stated it
- */
-export async function propose(
-  names: readonly string[],
-  settings: ProposalSettings,
-  diameterOf: (name: string) => number | null,
-): Promise<void> {
-  const untouched = names.filter((name) => !review.edited(name))
-  let tiled = 0
-  const found = await runJob(
-    `Proposing masks for ${count(untouched.length, 'image')}`,
-    async ({ signal, onProgress }) => {
-      let masks = 0
-      for (const [i, image] of untouched.entries()) {
-        const place = untouched.length > 1 ? `${image} (${i + 1} of ${untouched.length}): ` : ''
-        const diameter = diameterOf(image)
-        const picture = await review.picture(image, diameter)
-        const proposed = await ask(
-          'propose',
-          { picture, ...settings, diameter: diameter ?? 'auto' },
-          { signal, onProgress: (progress) => onProgress({ ...progress, doing: place + progress.doing }) },
-        )
-        await review.propose(image, proposed)
-        masks += proposed.records.length
-        if (proposed.tiles > 1) tiled++
-        if (current.value === image) await openImage(image)
-        await refresh()
-      }
-      return masks
-    },
-  )
-  if (found === null) return
-  const kept = names.length - untouched.length
-  const none = found ? '' : ' The Filter tab shows what the model found, and lets more of it pass.'
-  const tiles = tiled
-    ? ` The particles are small: the model saw ${tiled === 1 && untouched.length === 1 ? 'the image' : count(tiled, 'image')} in tiles.`
-    : ''
-  const left = kept ? ` ${count(kept, 'image')} that you edited or accepted stay as they are.` : ''
-  notify('note', `${count(found, 'mask')} proposed.${none}${tiles}${left}`)
 }
