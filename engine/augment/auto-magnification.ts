@@ -1,6 +1,8 @@
 /**
  * @file Magnifications chosen from the data: each image is shown so that its particles have sizes that occur in the set of
- * training images, no other ones. A wider range costs more steps than a short run has.
+ * training images at the model's own input, no other ones. A wider range costs more steps than a short run has. A training at a smaller
+ * input so sees crops, in which particles are as large as the whole image would show them at the model's own input: images are
+ * segmented in tiles that do the same (see view.ts).
  */
 import type { Size } from '../image/size'
 import { quantile } from '../quantile'
@@ -19,11 +21,14 @@ const USUAL = [0.1, 0.9] as const
 /** Sizes go beyond the usual ones by this factor: images that were not labelled are a little different. */
 const JITTER = 1.25
 /** No view magnifies more, or less, than this. */
-const BOUNDS: Magnification = [0.5, 4]
+const BOUNDS: Magnification = [0.5, 8]
 /** A magnified view still holds about as many particles: it shows what their surroundings are. */
 const LEAST_PARTICLES = 4
 
-/** The usual sizes in a set of images, which the model sees at an input of `size` pixels a side; null without particles. */
+/**
+ * The usual sizes in a set of images as a whole image shows them at an input of `size` pixels a side; null without particles.
+ * @param size the model's own input, also for a training at a smaller one
+ */
 export function sizeRange(images: readonly MeasuredImage[], size: number): SizeRange | null {
   const diameters = images
     .filter(({ diameter }) => diameter > 0)
@@ -48,15 +53,19 @@ export function autoMagnification(image: MeasuredImage, size: number, sizes: Siz
   return boundMagnification(range, image, diameter, size)
 }
 
-/** The choice for a set of images as text. */
-export function describeMagnification(images: readonly MeasuredImage[], size: number): string {
-  const sizes = sizeRange(images, size)
+/**
+ * The choice for a set of images as text.
+ * @param size side of the input at which the model trains, and of its own
+ */
+export function describeMagnification(images: readonly MeasuredImage[], size: number, ownSize = size): string {
+  const sizes = sizeRange(images, ownSize)
   if (!sizes) return 'views: whole images'
   const ranges = images.filter(({ diameter }) => diameter > 0).map((image) => autoMagnification(image, size, sizes))
   const [low, high] = [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))]
   const [small, large] = sizes.map((value) => value.toFixed(0))
   return (
-    `views: the images' median particles are ${small} to ${large} px at the input (10 to 90 % of the images), and each image is ` +
+    `views: the images' median particles are ${small} to ${large} px at ${ownSize === size ? 'the input' : `the model's own input of ${ownSize}`} ` +
+    `(10 to 90 % of the images), and each image is ` +
     `magnified to such sizes, by ${low.toFixed(2)} to ${high.toFixed(2)}; ${100 * WHOLE_SHARE} % of the views are whole images`
   )
 }

@@ -1,5 +1,5 @@
 /** @file Which particle sizes a training shows: the diameters of what it prompts, after augmentation, at the model's input. */
-import { type MeasuredImage, sizeRange } from '../augment/auto-magnification'
+import type { MeasuredImage, SizeRange } from '../augment/auto-magnification'
 import { evenlySpaced } from '../evenly-spaced'
 import { resizeLongest } from '../image/model-input'
 import type { Sample } from '../image/sample'
@@ -26,7 +26,7 @@ export async function promptedDiameters<Item extends MeasuredImage>(
   items: readonly Item[],
   config: ExampleRecipe & { seed: number },
   load: (item: Item) => Promise<Sample>,
-  sizes = sizeRange(items, inputSize(config)),
+  sizes: SizeRange | null,
 ): Promise<DiameterQuantiles> {
   const chosen = evenlySpaced(items, Math.min(items.length, IMAGES))
   const { count, minArea } = config.prompts

@@ -1,5 +1,5 @@
 /** @file Fine-tuning as one call, or as a training that can be paused: the loop of `wgsam train` on labelled images in memory. */
-import { sizeRange } from '../augment/auto-magnification'
+import { usualSizes } from './usual-sizes'
 import type { SamModel } from '../sam/sam-model'
 import { SettingError } from '../setting-error'
 import { trainingScene } from '../synth/scene-sample'
@@ -88,7 +88,7 @@ export class Trainer {
         parts.step!.step = state.progress.step
       }
       const load = async (image: LabelledImage | null, seed: number) => image ?? trainingScene(seed, inputSize)
-      parts.preparation = new InThread(recipe, sizeRange(images, inputSize), load)
+      parts.preparation = new InThread(recipe, usualSizes(model, images), load)
       parts.batches = new Batches(images, recipe, microBatch, parts.preparation, state?.progress.data)
       const progress = state?.progress ?? beginning(parts.batches.state)
       const trainer = new Trainer(model, recipe, options, images, { validated, foreign }, parts, progress)
@@ -178,7 +178,10 @@ export class Trainer {
 
   private async sizes(): Promise<AdapterProfile> {
     const { recipe, images, model } = this
-    return { size: model.inputSize, diameters: await promptedDiameters(images, recipe, async (image) => image) }
+    return {
+      size: model.inputSize,
+      diameters: await promptedDiameters(images, recipe, async (image) => image, usualSizes(model, images)),
+    }
   }
 
   /** Chooses strength and thresholds. @returns false if it was paused */

@@ -51,10 +51,13 @@ export interface ComparedSource {
   foreign: boolean
   /** The number of images that were compared. */
   images: number
+  /** Both on whole images, at the input of the training. */
   base: PromptScores
   adapter: PromptScores
   /** Of the base model at its own, larger input, if that was compared too. */
   own?: PromptScores | undefined
+  /** Of the adapter as it is used, in tiles where these show more, if it was compared with that. */
+  used?: PromptScores | undefined
   /** The F1 of the adapter's prompt head as a finder of particles, if it has one. */
   head?: number | undefined
 }

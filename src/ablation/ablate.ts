@@ -118,14 +118,14 @@ async function rivalScores(
   measured: MeasuredOn,
 ): Promise<Rival[] | null> {
   const path = join(out, 'rivals.json')
-  const key = JSON.stringify({ ...measured, model: recipe.model, size: recipe.size })
+  const key = JSON.stringify({ ...measured, model: recipe.model, size: recipe.size, diameter: 'auto' })
   if (existsSync(path)) {
     const kept = await readFile(path, 'utf8')
       .then((text) => JSON.parse(text) as { key: string; rivals: Rival[] })
       .catch(() => null)
     if (kept?.key === key) return kept.rivals
     throw new UserError(
-      `${path} was measured on other images or by another model, and cells there may have been as well: give another --out`,
+      `${path} was measured on other images, by another model or by an earlier version, and cells there may have been as well: give another --out`,
     )
   }
   log('the base model and the watershed')

@@ -10,7 +10,7 @@ import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
 import { compare, type Contestant, scoreComparison, watershedContestant } from '../evaluation/compare'
 import { EVALUATION_SLOTS } from '../evaluation/model-segmenter'
-import { modelContestant, ResizableModel } from '../evaluation/model-contestants'
+import { type DiameterOf, modelContestant, ResizableModel } from '../evaluation/model-contestants'
 import { promptKinds } from '../evaluation/segmenter'
 import { type EvaluationScores, summariseTallies } from '../evaluation/scores'
 import { writeFileAtomic } from '../host/files'
@@ -100,6 +100,9 @@ async function checkRecipe({ config: path, root }: RunFolder, config: TrainConfi
     )
 }
 
+/** Images are seen as by `wgsam eval`: in tiles where their particles are small. */
+const estimated: DiameterOf = () => 'auto'
+
 /** Something that needs no training, measured like a cell. */
 export interface Rival {
   /** As the table names it. */
@@ -126,7 +129,15 @@ export async function measureRivals(
     const sizes = [...new Set([inputSize, architecture.imageSize])]
     const contestants = [
       watershedContestant,
-      ...sizes.map((size) => modelContestant(models, { name: `base model at ${size}`, path: null, size, rival: true })),
+      ...sizes.map((size) =>
+        modelContestant(models, {
+          name: `base model at ${size}`,
+          path: null,
+          size,
+          rival: true,
+          diameterOf: estimated,
+        }),
+      ),
     ]
     const tallied = await measureAll(contestants, evaluation)
     return (
@@ -152,7 +163,9 @@ async function measure(
   const models = new ResizableModel((inputSize) => openModel(engine, config.model, { inputSize, config: toy }))
   try {
     const { inputSize } = await models.at(size)
-    const contestant = modelContestant(models, { name: adapter, path: adapter, size: inputSize, rival: false })
+    const contestant = modelContestant(models, {
+      ...{ name: adapter, path: adapter, size: inputSize, rival: false, diameterOf: estimated },
+    })
     const tallied = await measureAll([contestant], evaluation)
     if (!tallied) return null
     const head = await measureHead(await models.at(inputSize), adapter, evaluation.items)

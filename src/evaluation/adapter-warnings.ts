@@ -33,7 +33,7 @@ export const worseSources = ({ sources }: StoredStrength): ComparedSource[] =>
  */
 export function betterAtOwnSize({ ownSize, sources }: StoredStrength, advice = COMMANDS): string[] {
   const percent = (x: number) => (100 * x).toFixed(2)
-  return sources.flatMap(({ name, adapter, own }) => {
+  return sources.flatMap(({ name, adapter: whole, own, used: adapter = whole }) => {
     if (!own) return []
     const better = prompts.filter((kind) => own[kind] - adapter[kind] > TOLERANCE)
     if (!better.length) return []

@@ -3,7 +3,7 @@
  * read, written and printed is rank 0's affair (train.ts).
  */
 import type { Engine } from '../../engine/device/engine'
-import { sizeRange } from '../../engine/augment/auto-magnification'
+import { usualSizes } from '../../engine/finetune/usual-sizes'
 import { Batches } from '../../engine/finetune/batches'
 import { stepsInFlight, TrainingLoop } from '../../engine/finetune/training-loop'
 import type { DatasetItem } from '../dataset/dataset'
@@ -53,7 +53,7 @@ export async function follow({ engine, run, ranks, processors, stop }: FollowOpt
     const advice = resumeAdvice(run, saved)
     return addAdvice(explainDeviceFailure(explainDivergence(error, advice), engine, advice), advice)
   }
-  const preparation = openPreparation(config, engine, sizeRange(data.train, session.plan.size), processors)
+  const preparation = openPreparation(config, engine, usualSizes(session.model, data.train), processors)
   let batches: Batches<DatasetItem> | null = null
   let validator: Validator | null = null
   let finished = false

@@ -3,6 +3,7 @@ import { type FoundParticles, foundF1, type ParticleCounter } from '../../engine
 import type { SourceScores } from '../../engine/finetune/strength'
 import type { PromptScores } from '../../engine/train/adapter-profile'
 import type { Predictor } from '../../engine/sam/predictor'
+import type { ScaleSettings } from '../../engine/scale/scale-settings'
 import { evaluate, type EvaluateOptions, type TalliedMode } from '../evaluation/evaluate'
 import { predictorSegmenter } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'
@@ -24,18 +25,21 @@ export function scoresOf(tallied: readonly TalliedMode[], chosen: (id: string) =
   return Object.fromEntries(scores) as PromptScores
 }
 
-type TallyOptions = Pick<EvaluateOptions, 'items' | 'load' | 'maxInstances' | 'onImage' | 'stop' | 'seed'>
+type TallyOptions = Pick<EvaluateOptions, 'items' | 'load' | 'maxInstances' | 'onImage' | 'stop' | 'seed'> & {
+  /** How images are seen; whole if absent. */
+  scale?: ScaleSettings
+}
 
-/** Prompts a model by points and by boxes, on whole images; deterministic. Null if it was stopped. */
+/** Prompts a model by points and by boxes; deterministic. Null if it was stopped. */
 export function tallyPrompts(
   predictor: Predictor,
   label: string,
-  options: TallyOptions,
+  { scale, ...options }: TallyOptions,
 ): Promise<TalliedMode[] | null> {
   const line = new Progress(label, options.items.length, { unit: 'images' })
   return evaluate({
     ...options,
-    segmenter: predictorSegmenter(predictor),
+    segmenter: predictorSegmenter(predictor, scale && (() => scale)),
     prompts: promptKinds,
     onProgress: (done) => line.update(done),
   })

@@ -2,7 +2,7 @@
 import { commandText, resumeCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
 import type { Recomputation } from '../../engine/sam/recomputation'
-import { describeMagnification, sizeRange } from '../../engine/augment/auto-magnification'
+import { describeMagnification, type SizeRange } from '../../engine/augment/auto-magnification'
 import { listHash } from '../dataset/split'
 import { hardwareOf } from '../host/hardware'
 import { messageOf } from '../host/errors'
@@ -33,6 +33,7 @@ import { type DatasetItem, loadItem } from '../dataset/dataset'
 import type { AdapterProfile } from '../weights/adapter-profile'
 import { magnifiesByData } from '../../engine/finetune/examples'
 import { promptedDiameters } from '../../engine/finetune/prompted-diameters'
+import { ownInput, usualSizes } from '../../engine/finetune/usual-sizes'
 import { describePlan, summarisePlan } from './plan-text'
 import { hasCheckpoint, type RunFolder, saveConfig } from './run-folder'
 import { checkInputs } from './run-inputs'
@@ -188,7 +189,7 @@ async function trainAdapter(
   const images = { train: data.train.length, val: data.val.length, test: data.test.length }
   const parameters = adaptation.adapterParameters
 
-  const sizes = sizeRange(data.train, plan.size)
+  const sizes = usualSizes(session.model, data.train)
   const preparation = openPreparation(config, engine, sizes, options.processors)
   const reporter = new RunReporter(config, run, transcript, total, images.train)
   const checkpoints = new Checkpoints(
@@ -196,7 +197,7 @@ async function trainAdapter(
     config,
     adaptation,
     () => reporter.flush(),
-    () => (profile ??= measureProfile(data.train, config, say)),
+    () => (profile ??= measureProfile(data.train, config, sizes, say)),
     options.onSaved,
   )
   let profile: Promise<AdapterProfile> | null = null
@@ -226,7 +227,7 @@ async function trainAdapter(
       hardware: () => hardwareOf(engine),
     })
     for (const line of options.verbose ? describePlan(plan, config) : [summarisePlan(plan, config)]) say(line)
-    if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size))
+    if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size, ownInput(session.model)))
     const bounded = describeBounds(options.config, bounds, data.val.length)
     if (bounded && config.validation.every) say(bounded)
     if (config.validation.every) validator = await Validator.open(session, data.val, config, ranks)
@@ -315,9 +316,10 @@ const withPictures = (validator: Validator, reporter: RunReporter) => ({
 async function measureProfile(
   items: readonly DatasetItem[],
   config: TrainConfig,
+  sizes: SizeRange | null,
   say: (line: string) => void,
 ): Promise<AdapterProfile> {
-  const diameters = await promptedDiameters(items, config, loadItem)
+  const diameters = await promptedDiameters(items, config, loadItem, sizes)
   say(`particles in training: ${describeDiameters(diameters)}`)
   return { diameters }
 }

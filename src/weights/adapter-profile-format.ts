@@ -62,13 +62,19 @@ const Strength = v.object({
   /** The side of the base model's own input, if that is larger than the run's and was compared too. */
   ownSize: v.optional(whole),
   /**
-   * Scores of the base model and of the adapter by point and box prompts, from 0 to 1; of the base model at its own input; and the
-   * F1 of the prompt head at that strength.
+   * Scores of the base model and of the adapter by point and box prompts, from 0 to 1; of the base model at its own input and of the
+   * adapter as it is used against that, in tiles where these show more; and the F1 of the prompt head at that strength.
    */
   sources: v.array(
     v.object({
       ...{ name: v.string(), foreign: v.boolean(), images: whole },
-      ...{ base: scores, adapter: scores, own: v.optional(scores), head: v.optional(finiteNumber) },
+      ...{
+        base: scores,
+        adapter: scores,
+        own: v.optional(scores),
+        used: v.optional(scores),
+        head: v.optional(finiteNumber),
+      },
     }),
   ),
 })

@@ -12,8 +12,9 @@ export function strengthHtml({ profile: { strength }, validations, config }: Run
   const folders = foldersHtml(validations, config ? beginningOf(config) : 'the base model')
   if (!strength) return folders ? `<h2>${escape(heading)}</h2>\n${folders}` : ''
   const { value, safe, sources, ownSize } = strength
+  const seenInTiles = sources.some(({ used }) => used !== undefined)
   const [rival, heads] = [ownSize !== undefined, sources.some(({ head }) => head !== undefined)]
-  const rows = sources.map(({ name, foreign, images, base, adapter, own, head }) => [
+  const rows = sources.map(({ name, foreign, images, base, adapter: whole, own, used: adapter = whole, head }) => [
     name,
     foreign ? 'not trained on' : 'trained on others of its kind',
     String(images),
@@ -24,7 +25,7 @@ export function strengthHtml({ profile: { strength }, validations, config }: Run
   const columns = (prompts: string) => [
     `${prompts}: base`,
     ...(rival ? [`${prompts}: base at ${ownSize}`] : []),
-    `${prompts}: adapter`,
+    `${prompts}: adapter${seenInTiles ? ', as it is used' : ''}`,
   ]
   const head = ['', '', 'images', ...columns('points'), ...columns('boxes'), ...(heads ? ['prompt head: F1'] : [])]
   const text = safe

@@ -65,7 +65,7 @@ test('usual sizes leave out exceptional images, and are those at the input', () 
   assert.is(sizeRange([{ ...measured(0), particles: 0 }], 500), null)
 })
 
-test('each image is magnified to the sizes that occur in the data, within half and fourfold', () => {
+test('each image is magnified to the sizes that occur in the data, within half and eightfold', () => {
   // images of alike sizes: hardly at all
   close(autoMagnification(measured(40), 500, [40, 40]), [1 / 1.25, 1.25])
   close(autoMagnification(measured(40), 500, null), [1 / 1.25, 1.25])
@@ -79,6 +79,7 @@ test('each image is magnified to the sizes that occur in the data, within half a
   // an exception is brought to the usual sizes as far as the bounds allow
   close(autoMagnification(measured(90), 500, sizes), [0.5, (60 / 90) * 1.25])
   close(autoMagnification(measured(13), 500, [100, 120]), [4, 4])
+  close(autoMagnification({ ...measured(40, 400), width: 2000 }, 500, [100, 120]), [8, 8])
   // of few particles a crop would show one only
   close(autoMagnification(measured(20, 16), 500, sizes), [1 / 1.25, 2])
   close(autoMagnification(measured(20, 2), 500, sizes), [1 / 1.25, 1])
@@ -96,6 +97,9 @@ test('the choice is described over all images', () => {
   assert.match(text, /20 to 40 px at the input/)
   assert.match(text, /by 0\.50 to 2\.50; 25 % of the views are whole/)
   assert.is(describeMagnification([{ ...measured(0), particles: 0 }], 500), 'views: whole images')
+  // a training at a quarter of the model's own input shows particles as large as there, and whole images
+  const small = describeMagnification([measured(20), measured(20)], 125, 500)
+  assert.match(small, /20 to 20 px at the model's own input of 500 .* by 3\.20 to 5\.00; 25 % of the views are whole/)
 })
 
 test('views are evenly distributed in the logarithm of their magnification, and each contains an instance', () => {

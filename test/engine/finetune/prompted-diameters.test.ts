@@ -29,6 +29,7 @@ test('without augmentation the diameters are those of the labels, at the input',
     items,
     toyConfig(folder, { augment: false, prompts: { minArea: 16 } }),
     loadItem,
+    null,
   )
   assert.equal(found, [diameter(6), diameter(6), diameter(10), diameter(14), diameter(14)])
 })
@@ -38,14 +39,15 @@ test('particles that are too small to be prompted do not count', async () => {
     items,
     toyConfig(folder, { augment: false, prompts: { minArea: 50 } }),
     loadItem,
+    null,
   )
   assert.is(found[1], diameter(10), 'of an image of small particles only the largest is prompted')
 })
 
 test('crops magnify; the same seed gives the same quantiles', async () => {
   const config = toyConfig(folder, { augment: { crop: 0.5 } })
-  const found = await promptedDiameters(items, config, loadItem)
-  assert.equal(await promptedDiameters(items, config, loadItem), found)
+  const found = await promptedDiameters(items, config, loadItem, null)
+  assert.equal(await promptedDiameters(items, config, loadItem, null), found)
   assert.ok(found.every((value, i) => !i || value >= found[i - 1]))
   assert.ok(found[4] > 1.3 * diameter(14), `views of half the image show particles larger: ${found}`)
   assert.ok(found[4] < 2.1 * diameter(14))

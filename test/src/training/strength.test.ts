@@ -191,11 +191,12 @@ test('a run at a smaller input is compared with the base model at its own, and s
   const { summary, folder, log } = await run('small', { size: 48, maxSteps: 1, validation: { synthetic: 1 } })
   const { strength } = await readAdapterProfile(folder.best)
   assert.is(strength!.ownSize, 80)
-  for (const { own, head } of strength!.sources) {
+  for (const { own, used, head } of strength!.sources) {
     assert.ok(own!.point >= 0 && own!.box <= 1)
+    assert.ok(used!.point >= 0 && used!.box <= 1)
     assert.ok(head! >= 0 && head! <= 1)
   }
-  const better = strength!.sources.filter(({ own, adapter }) => own!.point > adapter.point + 0.001 || own!.box > adapter.box + 0.001) // prettier-ignore
+  const better = strength!.sources.filter(({ own, used }) => own!.point > used!.point + 0.001 || own!.box > used!.box + 0.001) // prettier-ignore
   assert.equal(summary.advice, betterAtOwnSize(strength!))
   assert.is(summary.advice.length, better.length)
   for (const [i, line] of summary.advice.entries()) {
@@ -224,6 +225,8 @@ test('a run at a smaller input is compared with the base model at its own, and s
     /is better with box prompts \(score [\d.-]+, with the adapter [\d.-]+\); with point prompts the adapter is better \(/,
   )
   assert.equal(betterAtOwnSize({ value: 1, safe: true, ownSize: 80, sources: [{ ...source, own: adapter }] }), [])
+  // what counts is the adapter as it is used, in tiles
+  assert.equal(betterAtOwnSize({ ...stored, sources: [{ ...source, used: source.own }] }), [])
 })
 
 test.run()
