@@ -70,8 +70,15 @@ test('the filter adds no mask over one that a person made, whatever its own sett
 
 test('in the list, what programs proposed comes first, and what a person made last', () => {
   const place = (origin: Parameters<typeof made>[1], predictedIou: number | null, stability: number | null) =>
-    suspicion({ review: { ...made(1, origin, square(1, 1, 2)), predictedIou, stability } })
+    suspicion({ area: 4, review: { ...made(1, origin, square(1, 1, 2)), predictedIou, stability } })
+  const watershed = (area: number) =>
+    suspicion({
+      area,
+      review: { ...made(1, 'proposal', square(1, 1, 2)), source: 'watershed', predictedIou: null, stability: null },
+    })
   const order = [
+    watershed(9),
+    watershed(4000),
     place('refilter', 0.5, 0.6),
     place('proposal', 0.6, 0.7),
     place('similar', 0.9, 0.9),
