@@ -138,9 +138,9 @@ export const formatCellInterval = (measure: MeasureName, { kind, interval }: Sco
       ? `[${interval.map(percentOrDash).join(', ')}]`
       : ''
 
-/** A fraction in whole percent; a dash if it is not finite. */
+/** A fraction in whole percent; a dash if it is not finite. How many times an error has grown beyond twice says nothing. */
 const percentOrDash = (value: number): string =>
-  Number.isFinite(value) ? `${Math.round(100 * value)} %`.replace('-', '−') : '–'
+  !Number.isFinite(value) ? '–' : value < -1 ? 'below −100 %' : `${Math.round(100 * value)} %`.replace('-', '−')
 
 /** What a comparison on a single image says before its figures. */
 export const ONE_IMAGE = 'One image: no statement about other images is possible'

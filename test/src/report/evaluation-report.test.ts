@@ -33,6 +33,9 @@ import {
   formatValue,
   percent,
   shownMeasures,
+  formatCell,
+  formatCellInterval,
+  type ScoreCell,
 } from '../../../src/report/evaluation-table'
 import { reliabilityLines, reliabilitySection } from '../../../src/report/reliability'
 import { sizeTextTable } from '../../../src/report/size-table'
@@ -169,6 +172,9 @@ test('the table for a terminal: a block for each prompt mode, intervals, and the
   // a single model has its own intervals
   assert.match(comparisonTable(scoreComparison([base])), /Dice +50\.00 \[40\.00, 60\.00\]\n/)
   assert.is(percent(0.96144), '96.14')
+  const doubled: ScoreCell = { kind: 'removed', value: -24.93, interval: [-30, 0.5], better: false }
+  assert.is(formatCell('dice', doubled), 'below −100 %')
+  assert.is(formatCellInterval('dice', doubled), '[below −100 %, 50 %]')
 })
 
 test('the best rival is named, and models with different input sizes have different names', async () => {
