@@ -114,7 +114,9 @@ class Person {
   private async filter(): Promise<void> {
     const { page } = this.tab
     await page.getByRole('tab', { name: 'Filter' }).click()
-    await page.getByLabel('Predicted IoU above').fill('0.8')
+    // with both, masks are removed and added
+    await page.getByLabel('Predicted IoU above').fill('0.85')
+    await page.getByLabel('Stability at least').fill('0.6')
     await page.locator('.difference').waitFor()
     await this.look('filter')
     await page.getByRole('button', { name: 'Reset' }).click()
