@@ -78,20 +78,21 @@ export function cumulative({ title, x, log = false, marks = [] }: Scale, series:
   return svg(title, [rows([0, 10, 50, 90, 100], py), place.marks, label(x), ...drawn, named(marks, place)])
 }
 
-/** Dashed vertical lines with names at their upper ends; where two are close, the second name is one line lower. */
+/** Dashed vertical lines with names at their upper ends; where two names would overlap, the second is one line lower. */
 function named(
   marks: readonly { at: number; name: string }[],
   { x, holds }: { x(value: number): number; holds(value: number): boolean },
 ): string {
-  let [last, line] = [-Infinity, 0]
+  let [taken, line] = [-Infinity, 0]
   return marks
     .filter(({ at }) => holds(at))
     .map(({ at, name }) => {
       const place = x(at)
-      line = place - last < 30 ? line + 1 : 0
-      last = place
       // at the right edge a name stands before its line, so that it is not cut off
       const before = place > WIDTH - AREA.right - NAME_WIDTH
+      const start = before ? place - NAME_WIDTH : place + 3
+      line = start < taken ? line + 1 : 0
+      taken = start + NAME_WIDTH
       const text = before ? `x="${n(place - 3)}" text-anchor="end"` : `x="${n(place + 3)}"`
       return (
         `<path class="mark dashed" d="M${n(place)} ${AREA.top}V${HEIGHT - AREA.bottom}"/>` +

@@ -48,6 +48,17 @@ test('the names of percentiles stand inside the chart, also at its right edge', 
   assert.ok(Number(edge) < width && turned)
 })
 
+test('names of percentiles do not overlap where one stands after its line and the next before', () => {
+  const marks = [2.65, 2.95, 2.99].map((at, i) => ({ at, name: ['D10', 'D50', 'D90'][i] }))
+  const picture = histogram({ ...scale, marks }, [0, 1, 2, 3], [{ value: 0.2 }, { value: 0.4 }, { value: 0.4 }])
+  const found = [...picture.matchAll(/<text class="mark" x="([\d.]+)"( text-anchor="end")? y="(\d+)"/g)]
+  const places = found.map(([, x, before, y]) => ({ start: before ? Number(x) - 25 : Number(x), y: Number(y) }))
+  assert.is(places.length, 3)
+  for (const [i, a] of places.entries())
+    for (const b of places.slice(i + 1))
+      assert.ok(a.y !== b.y || Math.abs(a.start - b.start) >= 25, JSON.stringify(places))
+})
+
 test('an axis has at least four labels, whatever its range', () => {
   for (const [low, high, log] of [
     [20, 90, true],
