@@ -50,7 +50,8 @@ for (const layout of LAYOUTS)
       for (const [m, n, k, batches] of [
         [4, 4, 4, 1],
         [layout === 'tn' ? 132 : 131, 68, layout === 'tn' ? 37 : 36, 2],
-        [260, 196, 20, 1],
+        // more rows of blocks than run together
+        [tile === 'medium' ? 1156 : 260, 196, 20, 1],
       ]) {
         const { c, again } = await run(layout, tile, m, n, k, batches)
         const name = `${layout} ${batches} of ${m}x${n}x${k}`
