@@ -25,7 +25,7 @@ declare global {
   var samples: wgsam.TrainingSample[], validationSamples: wgsam.TrainingSample[], labels: wgsam.LabelMap
   var width: number, height: number, uint16Labels: Uint16Array
   var signal: AbortSignal, url: string, input: { files: FileList }, files: FileList, cancelled: boolean
-  var pauseButton: HTMLElement, link: HTMLAnchorElement
+  var texture: GPUTexture, pauseButton: HTMLElement, link: HTMLAnchorElement
   var merged: import('wgsam/web').MergedWeights, source: ByteSource
   var show: (...what: (number | string | null)[]) => void, showNote: (text: string) => void
   var showProgress: (...progress: (number | string | null)[]) => void
