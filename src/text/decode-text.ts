@@ -16,7 +16,6 @@ export function decodeText(bytes: Uint8Array): string {
 
 const kinds: [RegExp, string][] = [
   [/^\s*$/, 'it is empty'],
-  [/^version https:\/\/git-lfs/, 'it is a pointer of Git LFS: fetch the file itself with `git lfs pull`'],
   [/^\s*<(?:!doctype html|html)/i, 'it is a web page: its download needs a login or another address'],
   [
     /^\s*<(?:\?xml[^>]*>)?\s*(?:<!--.{0,400}?-->\s*)?<annotations[\s>]/s,

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { count } from './count'
+import { GEOJSON, lfsPointer } from './known-contents'
 
 interface ForeignFile {
   /** What it is: 'it is a MATLAB file'. */
@@ -24,11 +25,7 @@ const fiji = 'open it in the microscope’s program or in Fiji (File > Import > 
 const profilometer = 'export the image as TIFF or PNG in the instrument’s program or in Gwyddion'
 
 const kinds: readonly Kind[] = [
-  {
-    start: /^version https:/,
-    is: 'it is a pointer of Git LFS',
-    way: 'fetch the file itself with `git lfs pull`',
-  },
+  { ...lfsPointer, is: `it is ${lfsPointer.is}` },
   {
     start: /^\x93NUMPY.*'descr': '\|O'/s,
     name: /_seg\.npy$/i,
@@ -50,7 +47,7 @@ const kinds: readonly Kind[] = [
   {
     start: /^\s*[[{].*"type"\s*:\s*"Feature/s,
     name: /\.geojson$/i,
-    is: 'it is GeoJSON, as QuPath writes it',
+    is: GEOJSON,
     way: 'export a labelled image in QuPath as TIFF or PNG',
   },
   {

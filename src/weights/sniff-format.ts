@@ -1,4 +1,5 @@
 /** @file Recognises the format of a weights file by its first bytes. It runs in any host. */
+import { lfsPointer } from '../text/known-contents'
 import { type ByteSource, readRange } from './byte-source'
 
 export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle'
@@ -22,10 +23,7 @@ const firstBytes = (source: ByteSource, most: number) =>
 /** Other files that are found under the name of a checkpoint, by their first bytes as Latin-1 text. */
 const others: [RegExp, string][] = [
   [/^$/, 'the file is empty: was its download interrupted?'],
-  [
-    /^version https:\/\/git-lfs/,
-    'a pointer of Git LFS, not the file itself: `git lfs pull` in its repository fetches the weights, or download the file from its web page',
-  ],
+  [lfsPointer.start, `${lfsPointer.is}: ${lfsPointer.way} in its repository, or download it from its web page`],
   [
     /^\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|!--)/i,
     'a web page, not a file of weights: its download needs a login or another address',

@@ -1,5 +1,6 @@
 /** @file Recognises whose annotations a JSON value holds, for the message of a reader that was given another program's file. */
 import { contentOf, decodeText } from '../../text/decode-text'
+import { GEOJSON } from '../../text/known-contents'
 import { isObject } from './json'
 
 interface Known {
@@ -33,7 +34,7 @@ function knownFormat(json: unknown): Known | undefined {
   const has = (...keys: string[]) => keys.every((key) => key in first)
   if (typeof first.type === 'string' && /^(Feature|GeometryCollection|Polygon|MultiPolygon)/.test(first.type))
     return {
-      is: 'it is GeoJSON, as QuPath writes it',
+      is: GEOJSON,
       way: 'export a labelled image in QuPath, and use --format labels',
     }
   if (has('shapes', 'imagePath')) return { is: 'it is a file of labelme', format: 'labelme' }
