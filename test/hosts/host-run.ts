@@ -43,12 +43,8 @@ const STEPS = 3
 /** The smaller toy model. */
 export const FINE_TUNED = 'toy_tiny_vit'
 
-/** Runs all files on one device, whose owner keeps it. @param fineTunes false leaves out what trainAsEmbedder does */
-export async function runOnDevice(
-  device: GPUDevice,
-  files: readonly HostFile[],
-  fineTunes = true,
-): Promise<HostReport[]> {
+/** Runs all files on one device, whose owner keeps it. With the smaller model it does what trainAsEmbedder does, too. */
+export async function runOnDevice(device: GPUDevice, files: readonly HostFile[]): Promise<HostReport[]> {
   const engine = new Engine(device, { sharedDevice: true })
   const reports: HostReport[] = []
   for (const file of files) {
@@ -64,7 +60,7 @@ export async function runOnDevice(
     const [{ mask, predictedIou }] = await segmenter.segment(image, { points: [{ x: 25, y: 18 }] })
     const area = mask.data.reduce((sum, inside) => sum + inside, 0)
     segmenter.destroy()
-    const embedder = fineTunes && file.name === FINE_TUNED ? await trainAsEmbedder(model) : undefined
+    const embedder = file.name === FINE_TUNED ? await trainAsEmbedder(model) : undefined
     reports.push({ name: file.name, errors, losses, area, predictedIou, embedder })
     model.release()
   }

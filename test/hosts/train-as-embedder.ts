@@ -29,13 +29,13 @@ export interface EmbedderReport {
 
 const SETTINGS: TrainOptions = {
   batch: 2,
-  maxSteps: 6,
+  maxSteps: 4,
   seed: 3,
   lora: { rank: 4, targets: ['q', 'v'] },
   optimizer: { learningRate: 1e-2 },
   schedule: { kind: 'constant', warmup: 0 },
   prompts: { count: 3 },
-  validation: { every: 3 },
+  validation: { every: 2 },
   // what is measured at the end is tested by test/engine/finetune/finish.test.ts
   strength: 'full',
   tuneImages: 0,

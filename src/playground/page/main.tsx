@@ -97,7 +97,8 @@ function show(content: ComponentChild): void {
 
 async function open(): Promise<void> {
   const review = await openReview()
-  const onEncoded = (ms: number) => void (encodeMs.value = ms)
+  // the first encoding compiles shaders, too
+  const onEncoded = (ms: number) => void (encodeMs.value = Math.min(ms, encodeMs.value ?? Infinity))
   useBackEnd(localApi(review, { model: modelOfReview, diameter: diameterOf, onEncoded }))
   // what must not be lost by mistake
   addEventListener('beforeunload', (event) => notKept.value !== null && images.value.length && event.preventDefault())

@@ -19,7 +19,7 @@ export const model = signal<(OpenedModel & { name: string }) | null>(null)
 export const storedModel = signal<string | null>(null)
 /** Why the browser keeps nothing; null if it does. */
 export const notKept = signal<string | null>(null)
-/** Milliseconds that the model took for the last image; null before it encoded one. */
+/** The least milliseconds that the model took for an image; null before it encoded one. */
 export const encodeMs = signal<number | null>(null)
 
 export let review: LocalReview
