@@ -75,13 +75,16 @@ export function recordOf({
   }
 }
 
-/** COCO annotations of all images, with particles as the only category. */
-export function cocoText(files: readonly OutputFile[]): string {
-  const images = files.map(({ image: { name, width, height } }, i) => ({
+/**
+ * COCO annotations of all images, with particles as the only category.
+ * @param fileOf the name of an image's file; by default that in a project
+ */
+export function cocoText(files: readonly OutputFile[], fileOf = ({ name }: ImageInfo) => `${name}.png`): string {
+  const images = files.map(({ image }, i) => ({
     id: i + 1,
-    file_name: `${name}.png`,
-    width,
-    height,
+    file_name: fileOf(image),
+    width: image.width,
+    height: image.height,
   }))
   const annotations = files.flatMap(({ records }, i) => records.map((record) => ({ image: i + 1, record })))
   const lists = {

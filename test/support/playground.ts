@@ -160,7 +160,7 @@ export class PlaygroundTab {
 
   /** Gives the page an image and the toy model. @param at as for toyFiles */
   async begin(at: (name: string) => string): Promise<void> {
-    await this.choose('Choose files', [await scenePng('silica 1.png')])
+    await this.choose('Choose files', [await scenePng('silica 1.PNG')])
     await this.page.locator('.bottom', { hasText: '0 masks' }).waitFor()
     await this.step('Model')
     await this.choose('Choose a model file', await toyFiles(at))

@@ -43,8 +43,15 @@ async function offering(work: (report: Report) => Promise<void> | void): Promise
 const filesOf = (names: readonly string[]): OutputFile[] =>
   names.map((name) => ({ image: review.info(name), records: review.document(name).masks.map(recordOf) }))
 
+/** COCO annotations of the images that the person has, by the names of their files. */
 export const downloadCoco = (names: readonly string[]) =>
-  offering(() => save('annotations.json', cocoText(filesOf(names)), 'application/json'))
+  offering(() =>
+    save(
+      'annotations.json',
+      cocoText(filesOf(names), ({ source }) => source),
+      'application/json',
+    ),
+  )
 
 export const downloadCsv = (names: readonly string[]) =>
   offering(() => save('particles.csv', csvText(filesOf(names)), 'text/csv'))

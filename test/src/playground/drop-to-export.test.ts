@@ -77,7 +77,7 @@ testInBrowser('an image becomes masks, which are corrected, kept over a reload, 
     const { name, content } = await tab.download('Masks (COCO)')
     assert.is(name, 'annotations.json')
     const coco = JSON.parse(content.toString())
-    assert.equal(coco.images, [{ id: 1, file_name: 'silica 1.png', width: 128, height: 96 }])
+    assert.equal(coco.images, [{ id: 1, file_name: 'silica 1.PNG', width: 128, height: 96 }])
     assert.is(coco.annotations.length, proposed + 1)
     assert.equal(coco.annotations[0].segmentation.size, [96, 128])
 
