@@ -26,11 +26,11 @@ const refusal = (promise: Promise<unknown>) =>
 
 test('the loss falls; pausing and resuming from bytes gives the same bits; an abort ends it', async () => {
   const { losses, scores, aborted, sameBits, masks } = await trainAsEmbedder(model)
-  assert.is(losses.length, 6)
+  assert.is(losses.length, 4)
   // each step sees other views and prompts, so means are compared
   const sum = (some: number[]) => some.reduce((total, loss) => total + loss, 0)
-  assert.ok(sum(losses.slice(3)) < 0.9 * sum(losses.slice(0, 3)), `losses ${losses}`)
-  assert.is(scores.length, 3, 'before the first step, after 4 epochs, at the end')
+  assert.ok(sum(losses.slice(2)) < 0.9 * sum(losses.slice(0, 2)), `losses ${losses}`)
+  assert.is(scores.length, 3, 'before the first step, after 2 epochs, at the end')
   assert.ok(scores.every((score) => score > 0 && score < 1) && new Set(scores).size === 3, `scores ${scores}`)
   assert.is(aborted, 'enough')
   assert.ok(sameBits)
