@@ -84,7 +84,10 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     const thresholds = {
       ...{ predIouThresh: 0.55, stabilityScoreThresh: 0.65, part: 'val' as const, images: 1 },
       ...{ instances: 3, pointsPerSide: 32 },
-      ...{ prompts: head.length ? ('learned' as const) : ('grid' as const), f1: { before: 0.1, after: 0.2 } },
+      ...{
+        prompts: head.length ? ('learned' as const) : ('grid' as const),
+        f1: { before: 0.1, after: 0.2, watershed: 0.5 },
+      },
     }
     const files = await adapterFiles({ adapter, head, profile: { ...profile, thresholds } })
     const buffer = Buffer.from(zipOf(Object.entries(files).map(([name, bytes]) => ({ name, bytes }))))
@@ -106,13 +109,15 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     assert.is(await sheet.getByLabel('Stability at least').inputValue(), '0.65')
     const warning =
       /^Warning: .* the watershed finds more particles than the adapter \(F1 50\.0 % against 20\.0 %\): train for/
-    assert.match(await sheet.locator('.warn').innerText(), warning)
+    // the comparison at the end of the training may add a warning, depending on the last bits
+    const warns = async () => (await sheet.locator('.warn').allInnerTexts()).some((line) => warning.test(line))
+    assert.ok(await warns())
     await page.keyboard.press('Escape')
     await page.reload()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
     await tab.step('Model')
     await page.locator('.adapter-row', { hasText: 'Adapter: mine.zip' }).waitFor()
-    assert.match(await sheet.locator('.warn').innerText(), warning, 'also after a reload')
+    assert.ok(await warns(), 'also after a reload')
     assert.equal(tab.faults, [])
   } finally {
     server.close()
