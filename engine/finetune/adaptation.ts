@@ -2,6 +2,7 @@
  * @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from
  * the base, and the prompt head.
  */
+import { elements } from '../device/shape'
 import { Graph } from '../graph/graph'
 import { Rng } from '../rng'
 import { PromptHead } from '../sam/prompt-head'
@@ -98,7 +99,7 @@ async function attach(
     adapter.release()
     parameters.release()
   }
-  const headParameters = head.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const headParameters = head.reduce((sum, { shape }) => sum + elements(shape), 0)
   const counted = (parameters: ParameterSet) => ({ parameters, adapterParameters: parameters.count - headParameters })
   if (recipe.lora.kind === 'full') {
     const parameters = trained(fullSpecs(layers))

@@ -1,4 +1,5 @@
 /** @file How a training fits a GPU's memory, before anything is loaded or allocated: for any host, also without a GPU. */
+import { elements } from '../device/shape'
 import { Engine } from '../device/engine'
 import { planningDevice } from '../device/planning-device'
 import type { Architecture } from '../sam/architecture'
@@ -89,6 +90,6 @@ export const zeroWeights = (shapes: ReadonlyMap<string, number[]>): WeightSource
   read: async (name) => {
     const shape = shapes.get(name)
     if (!shape) throw new Error(`no tensor ${name}`)
-    return { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) }
+    return { shape, data: new Float32Array(elements(shape)) }
   },
 })

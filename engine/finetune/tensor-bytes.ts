@@ -1,4 +1,5 @@
 /** @file Named f32 tensors with metadata as bytes, in the safetensors format. */
+import { elements } from '../device/shape'
 import { HEADER_PREFIX, safetensorsHeader } from './safetensors-header'
 
 /** A tensor as it is packed. */
@@ -39,7 +40,7 @@ export function unpackTensors(bytes: Uint8Array): {
   for (const [name, field] of Object.entries(fields)) {
     const { shape, data_offsets: offsets } = field as { shape: number[]; data_offsets: [number, number] }
     const [start, end] = offsets.map((offset) => HEADER_PREFIX + header + offset)
-    const size = shape.reduce((a, b) => a * b, 1)
+    const size = elements(shape)
     if (!(start >= HEADER_PREFIX + header && end <= bytes.byteLength && end - start === 4 * size))
       throw new Error(`its tensor ${name} does not fit`)
     tensors.set(name, { name, shape, data: new Float32Array(bytes.slice(start, end).buffer) })

@@ -4,7 +4,7 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import { SettingError } from '../../engine/setting-error'
 import type { AdaptedLayer } from '../../engine/train/lora'
 import { UserError } from '../host/errors'
-import { type TrainConfig } from './config'
+import type { TrainConfig } from './config'
 import { DEFAULT_RANK } from './config-schema'
 import { type StartingAdapter, startWith } from '../../engine/finetune/starting-values'
 
