@@ -17,6 +17,17 @@ export function withPrecision(engine: Engine, precision: Precision | undefined):
   return other
 }
 
+/**
+ * An engine on the same device for what precision `high` computes. Without matrix units it rounds operands as those units would read
+ * them, and multiplies in f32: results have the errors of `high`, times mean nothing.
+ */
+export function highOrRounded(engine: Engine): Engine {
+  if (engine.matrixUnits) return withPrecision(engine, 'high')
+  const other = engineOf(engine.device, 'high')
+  other.variants = { ...other.variants, roundOperands: true }
+  return other
+}
+
 interface Named {
   name: string
   precision?: Precision

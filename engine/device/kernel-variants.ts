@@ -49,6 +49,11 @@ export interface KernelVariants {
    * `shared-large`. 0: all that the kernels can compute, for tests.
    */
   readonly matrixWork?: number
+  /**
+   * Operands of products and attention are rounded as matrix units read them in precision `high`, before f32 kernels multiply them:
+   * for studying that precision on adapters without matrix units (engine/ops/rounded-operands.ts).
+   */
+  readonly roundOperands?: boolean
   /** The tile of `shared-large` for every aligned product, for tests and benchmarks. By default the one that suits a product. */
   readonly largeTile?: LargeTile
 }

@@ -5,6 +5,7 @@ import { attentionDispatch, directDispatch } from './attention-variants'
 import { attentionOnMatrixUnits, runsOnMatrixUnits } from './attention-matrix'
 import { type AttentionOptions, attentionShape } from './attention-shape'
 import { paddingGradient, relativeGradient, relativeTerms } from './attention-terms'
+import { roundedOperand } from './rounded-operands'
 
 /**
  * softmax(scale q·kᵀ + rel_h + rel_w + bias) v within each window, with scale = head_dim^-0.5 and the relative terms computed
@@ -17,10 +18,13 @@ import { paddingGradient, relativeGradient, relativeTerms } from './attention-te
 export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Tensor {
   const shape = attentionShape(qkv, options)
   if (runsOnMatrixUnits(g.engine, shape, options)) return attentionOnMatrixUnits(g, qkv, shape, options)
-  const { map, relPos, bias = null } = options
+  const { map, bias = null } = options
+  const { h, w } = options.relPos ?? {}
+  const relPos = h && w && { h: roundedOperand(g, h), w: roundedOperand(g, w) }
+  const rounded = roundedOperand(g, qkv)
   const { channels } = shape
   const { rows, tokens } = map
-  const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
+  const rel = relPos ? relativeTerms(g, rounded, shape, relPos) : null
   const out = g.tensor('attention', [tokens, channels])
   const training = g.training && qkv.requiresGrad
   const kept = training
@@ -29,12 +33,13 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
   const terms = { relative: !!relPos, bias }
   const { shader, params, grid, constants, bias: read } = attentionDispatch(g, shape, 'forward', terms)
   const values = { ...params, keep: kept ? 1 : 0, accumulate: 0 }
-  g.dispatch(shader, 'forward', { qkv, rows, rel, bias: read, out, kept }, values, grid, constants)
-  g.record([qkv], out, (dout) => {
+  g.dispatch(shader, 'forward', { qkv: rounded, rows, rel, bias: read, out, kept }, values, grid, constants)
+  g.record([qkv], out, (gradient) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
+    const dout = roundedOperand(g, gradient)
     const { tensor: dqkv, accumulate } = target
-    const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
+    const rel = relPos ? relativeTerms(g, rounded, shape, relPos) : null
     const drel = rel ? g.tensor('attention: relative gradient', rel.shape) : null
     const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
     const direct = directDispatch(shape, terms)
@@ -42,7 +47,7 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
     g.dispatch(direct.shader, 'backward_stats', statistics, { ...direct.params, keep: 1, accumulate: 0 }, direct.grid)
     const { shader, params, grid, constants, bias: read } = attentionDispatch(g, shape, 'backward', terms)
     const values = { ...params, keep: 0, accumulate }
-    const both = { qkv, rows, rel, bias: read, stats: kept, dout, dqkv }
+    const both = { qkv: rounded, rows, rel, bias: read, stats: kept, dout, dqkv }
     g.dispatch(shader, 'backward_q', { ...both, drel }, values, grid, constants)
     g.dispatch(shader, 'backward_kv', { ...both, dpads }, values, grid, constants)
     if (relPos) relativeGradient(g, drel!, target, shape, relPos)

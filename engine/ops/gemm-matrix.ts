@@ -13,7 +13,7 @@ import split3 from '../../shaders/gemm-matrix-split3.wgsl'
 import { alignedThroughout, dispatchGemm, type GemmKernel, isOneDispatch, multiplesOf4 } from './gemm-dispatch'
 import { type SplitAim, gemmSplit, splitRanges } from './gemm-split'
 import type { Gemm, Operand } from './gemm-types'
-import { type Region, largestOf, noteLargest, scalesOf } from './operand-scale'
+import { type Region, largestOf, noteLargest, scalesOf, wholeOf } from './operand-scale'
 
 export type MatrixVariant = 'matrix' | 'matrix-split3'
 
@@ -47,7 +47,7 @@ export function fitsMatrix({ device, matrixUnits, variants }: Engine, o: Gemm, v
 /** Records the product `o`, which `fitsMatrix`. */
 export function gemmMatrix(g: Recorder, o: Gemm, variant: MatrixVariant): void {
   const { lora } = o
-  const regions = regionsOf(o)
+  const regions = operandRegions(o)
   const largest = {
     a: largestOf(g, o.a.tensor, regions.a),
     b: largestOf(g, o.b.tensor, regions.b),
@@ -116,7 +116,7 @@ function kernelOf(variant: MatrixVariant, { layout }: Gemm): GemmKernel {
 }
 
 /** The elements of the operands that a product reads. */
-function regionsOf({ layout, m, n, k, a, b, batches = 1, heads = 1 }: Gemm): Record<'a' | 'b', Region> {
+export function operandRegions({ layout, m, n, k, a, b, batches = 1, heads = 1 }: Gemm): Record<'a' | 'b', Region> {
   const region = (operand: Operand, rows: number, columns: number): Region => {
     if (operand.complete) return wholeOf(operand.tensor)
     const { offset = 0, stride, batch = 0, head = 0 } = operand
@@ -129,14 +129,3 @@ function regionsOf({ layout, m, n, k, a, b, batches = 1, heads = 1 }: Gemm): Rec
     b: layout === 'nt' ? region(b, n, k) : region(b, k, n),
   }
 }
-
-const wholeOf = ({ size, columns }: Tensor): Region => ({
-  rows: size / columns,
-  columns,
-  stride: columns,
-  start: 0,
-  batches: 1,
-  batch: 0,
-  heads: 1,
-  head: 0,
-})

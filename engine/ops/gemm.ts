@@ -27,6 +27,7 @@ import { largeTiles } from './gemm-large'
 import { fitsMatrix, gemmMatrix } from './gemm-matrix'
 import type { Gemm } from './gemm-types'
 import { suitsSmallTiles } from './gemm-small'
+import { withRoundedOperands } from './rounded-operands'
 import { gemmSplit, splitRanges } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 
@@ -80,7 +81,8 @@ const BASE: Record<MatmulVariant, SingleDispatch> = {
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k for each batch and head. */
 export function gemm(g: Recorder, o: Gemm): void {
-  recordVariant(g.engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)], g, o)
+  const { matmul, roundOperands } = g.engine.variants
+  recordVariant(matmul[matmulClass(o.layout, o.m, o.n, o.k)], g, roundOperands ? withRoundedOperands(g, o) : o)
 }
 
 function recordVariant(variant: MatmulVariant, g: Recorder, o: Gemm): void {

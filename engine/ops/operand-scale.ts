@@ -21,6 +21,18 @@ export interface Region {
   batch: number
 }
 
+/** All of a tensor. */
+export const wholeOf = ({ size, columns }: Tensor): Region => ({
+  rows: size / columns,
+  columns,
+  stride: columns,
+  start: 0,
+  batches: 1,
+  batch: 0,
+  heads: 1,
+  head: 0,
+})
+
 /** Workgroups of the pass over an operand, and words that it writes. */
 const WORDS = 256
 

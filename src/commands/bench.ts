@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { compare, compareTable, readResults } from '../../bench/compare'
 import { startupTimes } from '../../bench/startup'
 import { macroCases } from '../../bench/macro'
-import { comparePrecisions, precisionChoice, precisionTable } from '../../bench/precision-report'
+import { comparePrecisions, precisionChoice, precisionTable, SEEDS } from '../../bench/precision-report'
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
@@ -19,6 +19,7 @@ import { withPrecision } from '../../bench/precisions'
 import { TUNED, tuningJson, tuningTable } from '../../bench/tune'
 import { tuneCases } from '../../bench/tune-cases'
 import { UserError } from '../host/errors'
+import { readConfigFile } from '../training/config'
 import { writeFileAtomic } from '../host/files'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
@@ -82,6 +83,12 @@ export const command: Command = {
       value: 'FOLDER',
       description: 'of --precisions: labelled images to train and measure on (default: synthetic scenes)',
     },
+    recipe: {
+      type: 'string',
+      value: 'FILE',
+      description:
+        'of --precisions: JSON configuration of the trainings, as of `wgsam train` (default: minisam at 512 pixels)',
+    },
     golden: {
       type: 'string',
       value: 'FOLDER',
@@ -134,7 +141,8 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
       return
     }
     if (flag(values, 'precisions')) return choosePrecision(values, open)
-    if (text(values, 'data') !== undefined) throw new UserError('--data belongs to --precisions')
+    for (const name of ['data', 'recipe'])
+      if (text(values, name) !== undefined) throw new UserError(`--${name} belongs to --precisions`)
     if (flag(values, 'tune')) return tuneAdapter(open, values)
     const peer = text(values, 'peer')
     if (peer === undefined) return measure(values)
@@ -228,8 +236,11 @@ async function profileRun(open: () => Promise<Engine>, name: string, json: boole
 async function choosePrecision(values: Values, open: () => Promise<Engine>): Promise<number> {
   const seconds = number(values, 'seconds', { min: 0.001, max: 3600 }) ?? 0.5
   const golden = text(values, 'golden')!
+  const recipe = text(values, 'recipe')
+  const chosen = recipe === undefined ? {} : { recipe: await readConfigFile(recipe), seeds: SEEDS }
   const engine = await open()
-  const choice = precisionChoice(flag(values, 'quick') || (!flag(values, 'full') && engine.software), golden)
+  const quick = flag(values, 'quick') || (!flag(values, 'full') && engine.software)
+  const choice = { ...precisionChoice(quick, golden), ...chosen }
   const work = await mkdtemp(join(tmpdir(), 'wgsam-precisions-'))
   const interrupt = interruption(() => console.error('\nstopping after this measurement'))
   try {
