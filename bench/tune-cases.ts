@@ -1,10 +1,15 @@
 /** @file The shapes at which kernel variants are compared: shapes of each class that occur in a training step. */
+import type { WindowClass } from '../engine/device/kernel-variants'
 import { MATMUL_CLASSES, type MatmulClass, matmulClass } from '../engine/device/matmul-class'
 import type { MicroCase } from './micro-case'
 import { attentionCases } from './ops/attention'
 import { type MatmulShape, recordMatmul } from './ops/gemm'
 
-export type TuneCases = { matmul: Record<MatmulClass, MicroCase[]>; attention: MicroCase[] }
+export interface TuneCases {
+  matmul: Record<MatmulClass, MicroCase[]>
+  attention: MicroCase[]
+  attentionBackward: Record<WindowClass, MicroCase[]>
+}
 
 /** Matrix products of a training step: in an encoder with the given tokens and width, and in the decoder on the given pixels. */
 function shapesOf(tokens: number, dim: number, pixels: number): MatmulShape[] {
@@ -38,12 +43,14 @@ function shapesOf(tokens: number, dim: number, pixels: number): MatmulShape[] {
 /** Shapes of ViT-B at 512, eight images, for a GPU, of TinyViT at 512, one image, for a software adapter. */
 export function tuneCases(software: boolean): TuneCases {
   const shapes = software ? shapesOf(1024, 160, 4096) : shapesOf(8192, 768, 16384)
-  const names = ['attention 32x32 window 14 heads 12', 'attention 32x32 window 32 heads 12']
+  const cases = attentionCases.filter(({ precision }) => !precision)
+  const named = (name: string) => cases.filter((one) => one.name.startsWith(name))
+  const short = named(`attention 32x32 window 14 heads ${software ? 5 : 12}`)
+  const long = named('attention 32x32 window 32 heads 12').slice(0, software ? 1 : undefined)
   return {
     matmul: byClass(shapes),
-    attention: attentionCases.filter(
-      (one) => !one.precision && (software ? one.quick : names.some((name) => one.name.includes(name))),
-    ),
+    attention: software ? cases.filter(({ quick }) => quick) : [...short, ...long],
+    attentionBackward: { short, long },
   }
 }
 

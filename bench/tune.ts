@@ -1,11 +1,17 @@
 /** @file Finds the fastest kernel variants on this adapter, for each class of matrix products and for attention, by timing. */
 import type { Engine } from '../engine/device/engine'
 import {
+  ATTENTION_BACKWARDS,
   ATTENTION_VARIANTS,
+  type AttentionBackward,
+  type AttentionVariant,
   type KernelVariants,
+  type MatmulVariant,
   canRun,
   defaultVariants,
   matmulVariantsFor,
+  WINDOW_CLASSES,
+  type WindowClass,
 } from '../engine/device/kernel-variants'
 import { MATMUL_CLASSES, type MatmulClass } from '../engine/device/matmul-class'
 import type { MicroCase } from './micro-case'
@@ -21,8 +27,9 @@ export interface VariantTime<V extends string = string> {
 
 export interface Tuning {
   /** What was measured; of classes and attention that were left out, nothing. */
-  matmul: Record<MatmulClass, VariantTime<KernelVariants['matmul'][MatmulClass]>[]>
-  attention: VariantTime<KernelVariants['attention']>[]
+  matmul: Record<MatmulClass, VariantTime<MatmulVariant>[]>
+  attention: VariantTime<AttentionVariant>[]
+  attentionBackward: Record<WindowClass, VariantTime<AttentionBackward>[]>
   /** The variants to use: the fastest, or the default one if no other is faster by more than the noise. */
   best: KernelVariants
 }
@@ -39,7 +46,11 @@ export interface TuneOptions {
 }
 
 /** The names of the settings that are measured. */
-export const TUNED = [...MATMUL_CLASSES.map((one) => `matmul ${one}`), 'attention']
+export const TUNED = [
+  ...MATMUL_CLASSES.map((one) => `matmul ${one}`),
+  'attention',
+  ...WINDOW_CLASSES.map((one) => `attention backward ${one}`),
+]
 
 /** One setting to choose: the variants to compare, and how to make the engine use one. */
 interface Setting<V extends string> {
@@ -82,31 +93,48 @@ export async function tune(engine: Engine, cases: TuneCases, options: TuneOption
     setting.use(bestOf(times, setting.byDefault))
     return times
   }
-  const matmul = {} as Tuning['matmul']
-  for (const one of MATMUL_CLASSES) {
-    const times = await measure({
-      name: `matmul ${one}`,
-      variants: matmulVariantsFor(one, engine),
-      byDefault: byDefault.matmul[one],
-      cases: cases.matmul[one],
-      use: (variant) => {
-        const { variants } = engine
-        engine.variants = { ...variants, matmul: { ...variants.matmul, [one]: variant } }
-      },
-    })
-    if (!times) break
-    matmul[one] = times
+  /** The times of a setting for each key; null if it was stopped. */
+  const measureEach = async <K extends string, V extends string>(
+    keys: readonly K[],
+    settingOf: (key: K) => Setting<V>,
+  ) => {
+    const times = {} as Record<K, VariantTime<V>[]>
+    for (const key of keys) {
+      const found = options.stop() ? null : await measure(settingOf(key))
+      if (!found) return null
+      times[key] = found
+    }
+    return times
   }
+  const use = (change: (variants: KernelVariants) => Partial<KernelVariants>) =>
+    (engine.variants = { ...engine.variants, ...change(engine.variants) })
+  const matmul = await measureEach(MATMUL_CLASSES, (one): Setting<MatmulVariant> => ({
+    name: `matmul ${one}`,
+    variants: matmulVariantsFor(one, engine),
+    byDefault: byDefault.matmul[one],
+    cases: cases.matmul[one],
+    use: (variant) => use(({ matmul }) => ({ matmul: { ...matmul, [one]: variant } })),
+  }))
   const attention =
-    !options.stop() &&
-    (await measure({
-      name: 'attention',
+    matmul &&
+    (await measureEach(['attention'], (name): Setting<AttentionVariant> => ({
+      name,
       variants: ATTENTION_VARIANTS.filter((variant) => canRun(variant, engine)),
       byDefault: byDefault.attention,
       cases: cases.attention,
-      use: (variant) => (engine.variants = { ...engine.variants, attention: variant }),
-    }))
-  if (attention) return { matmul, attention, best: engine.variants }
+      use: (attention) => use(() => ({ attention })),
+    })))
+  const attentionBackward =
+    attention &&
+    (await measureEach(WINDOW_CLASSES, (one): Setting<AttentionBackward> => ({
+      name: `attention backward ${one}`,
+      variants: ATTENTION_BACKWARDS,
+      byDefault: byDefault.attentionBackward[one],
+      cases: cases.attentionBackward[one],
+      use: (variant) =>
+        use(({ attentionBackward }) => ({ attentionBackward: { ...attentionBackward, [one]: variant } })),
+    })))
+  if (attentionBackward) return { matmul, ...attention, attentionBackward, best: engine.variants }
   engine.variants = before
   return null
 }
@@ -137,7 +165,7 @@ function bestOf<V extends string>(times: readonly VariantTime<V>[], byDefault: V
 }
 
 /** One line for each variant: its time, and the ratio of that to the time of the variant in use. */
-export function tuningTable({ matmul, attention, best }: Tuning): string {
+export function tuningTable({ matmul, attention, attentionBackward, best }: Tuning): string {
   const lines = (what: string, times: VariantTime[], kept: string) => {
     const reference = times.find(({ variant }) => variant === kept)?.ms ?? NaN
     return times.map(({ variant, ms }) => {
@@ -149,15 +177,19 @@ export function tuningTable({ matmul, attention, best }: Tuning): string {
   return [
     ...MATMUL_CLASSES.flatMap((one) => lines(`matmul ${one}`, matmul[one], best.matmul[one])),
     ...lines('attention', attention, best.attention),
+    ...WINDOW_CLASSES.flatMap((one) =>
+      lines(`its gradient, ${one}`, attentionBackward[one], best.attentionBackward[one]),
+    ),
   ].join('\n')
 }
 
 /** The tuning in the format of `wgsam bench --tune --json`. */
-export function tuningJson({ matmul, attention, best }: Tuning) {
+export function tuningJson({ matmul, attention, attentionBackward, best }: Tuning) {
   const rows = (times: readonly VariantTime[]) => times.map(({ variant, ms }) => ({ form: variant, ms }))
   return {
     products: Object.fromEntries(MATMUL_CLASSES.map((one) => [one, rows(matmul[one])])),
     attention: rows(attention),
-    best: { products: best.matmul, attention: best.attention },
+    attentionBackward: Object.fromEntries(WINDOW_CLASSES.map((one) => [one, rows(attentionBackward[one])])),
+    best: { products: best.matmul, attention: best.attention, attentionBackward: best.attentionBackward },
   }
 }

@@ -31,6 +31,18 @@ export type MatmulVariant = (typeof MATMUL_VARIANTS)[number]
 export const ATTENTION_VARIANTS = ['shared', 'wide', 'direct', 'subgroup', 'matrix'] as const
 export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number]
 
+/**
+ * How the gradient of attention is computed: by the fused kernels of the attention variant, or by matrix products over scores that
+ * are computed again, for some windows and heads at a time (engine/ops/attention-materialised.ts).
+ */
+export const ATTENTION_BACKWARDS = ['fused', 'products'] as const
+export type AttentionBackward = (typeof ATTENTION_BACKWARDS)[number]
+/** Windows of up to 256 positions, as those of 14 x 14, and longer ones, as a whole image. For those of 7 x 7 products are too small. */
+export const WINDOW_CLASSES = ['short', 'long'] as const
+export type WindowClass = (typeof WINDOW_CLASSES)[number]
+export const windowClass = (length: number): WindowClass | null =>
+  length <= 64 ? null : length <= 256 ? 'short' : 'long'
+
 /** Tiles that `shared-large` adds: engine/ops/gemm-large.ts. */
 export type LargeTile = 'large' | 'medium'
 
@@ -40,6 +52,8 @@ export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 export interface KernelVariants {
   readonly matmul: MatmulVariants
   readonly attention: AttentionVariant
+  /** By the length of windows. */
+  readonly attentionBackward: Readonly<Record<WindowClass, AttentionBackward>>
   /** Workgroups from which on `wide` attention has larger tiles (engine/ops/attention-variants.ts). 0: always, for tests. */
   readonly wideGroups?: number
   /** Described in engine/ops/cross-attention.ts. By default `fused`, on software adapters in training `stored`. */
@@ -110,14 +124,15 @@ const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'dir
  * H100 matrix units win by a factor of 2 to 3 at the accuracy of f32 and of 6 to 8 with operands of f16; small products stay with the f32 kernels.
  */
 export function defaultVariants(on: KernelCapabilities): KernelVariants {
+  const attentionBackward = { short: 'fused', long: 'fused' } as const
   if (!on.software) {
     const onUnits = on.precision === 'high' ? 'matrix' : 'matrix-split3'
     const matmul = on.matrixUnits ? allMatmuls(onUnits) : allMatmuls('shared-large')
     // what the kernels for matrix units cannot compute, `wide` does: engine/ops/attention-matrix.ts
-    return { matmul, attention: canRun('matrix', on) ? 'matrix' : 'wide' }
+    return { matmul, attention: canRun('matrix', on) ? 'matrix' : 'wide', attentionBackward }
   }
-  if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
-  return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }
+  if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup', attentionBackward }
+  return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct', attentionBackward }
 }
 
 /** Readable text: the commonest variant, then the classes that use another one. */

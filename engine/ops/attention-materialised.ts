@@ -1,9 +1,12 @@
 /**
- * @file Windowed attention that keeps its probabilities in memory: matrix products and softmax over chunks of windows and
- * heads. It is the reference in the tests of the fused kernels, and faster than them if the scores fit into memory and the
- * adapter is good at matrix products.
+ * @file Windowed attention by matrix products and softmax over chunks of windows and heads. `attentionMaterialised` keeps the
+ * probabilities for the backward pass: the reference in the tests of the fused kernels. `attentionGradientByProducts` computes them
+ * again, so that a fused forward pass can be followed by it where products are faster than the fused backward kernels
+ * (variants.attentionBackward).
  */
 import shader from '../../shaders/attention-materialised.wgsl'
+import type { Engine } from '../device/engine'
+import { windowClass } from '../device/kernel-variants'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { type AttentionOptions, type AttentionShape, attentionShape } from './attention-shape'
@@ -19,6 +22,9 @@ interface Chunk {
   heads: number
 }
 
+/** Maximum size of one tensor of scores in a backward pass that computes them again, in bytes. A chunk has three of them at a time. */
+const SCORES_AGAIN = 2 ** 26
+
 /** The same result and gradients as `attention`. `maxScores` is the maximum size of one tensor of scores, in bytes. */
 export function attentionMaterialised(
   g: Graph,
@@ -26,8 +32,50 @@ export function attentionMaterialised(
   options: AttentionOptions,
   maxScores = g.engine.maxBinding,
 ): Tensor {
-  const shape = attentionShape(qkv, options)
-  const { relPos, bias } = options
+  const scoring = scoringOf(g, qkv, options, maxScores)
+  const { shape, chunks, x, part, square, matmul, probabilitiesOf } = scoring
+  const { map, channels } = shape
+  const mixed = g.tensor('attention: windows', [map.windows * map.length, channels])
+  const kept = chunks.map((chunk) => {
+    const p = probabilitiesOf(chunk)
+    const [a, b, c] = [square(p, chunk), part(x, chunk, 3, 2), part(mixed, chunk, 1, 0)]
+    matmul(chunk, { layout: 'nn', m: map.length, n: shape.head, k: map.length, a, b, c })
+    return p
+  })
+  const out = g.tensor('attention', [map.tokens, channels])
+  scatter(g, mixed, { tensor: out, accumulate: 0 }, shape, null)
+  g.record([qkv], out, (dout) => {
+    const target = g.gradientTarget(qkv)
+    if (target) gradient(g, scoring, dout, target, options, (_, i) => kept[i])
+  })
+  return out
+}
+
+/** True if the gradient of attention over windows of this length is computed by products. */
+export function gradientIsByProducts({ variants }: Engine, length: number): boolean {
+  const one = windowClass(length)
+  return one !== null && variants.attentionBackward[one] === 'products'
+}
+
+/**
+ * Adds the gradient of attention to `target`, from that of its output: matrix products over scores that are computed again, for some
+ * windows and heads at a time. For a forward pass that keeps nothing.
+ */
+export function attentionGradientByProducts(
+  g: Graph,
+  qkv: Tensor,
+  dout: Tensor,
+  target: GradientTarget,
+  options: AttentionOptions,
+  maxScores = Math.min(SCORES_AGAIN, g.engine.maxBinding),
+): void {
+  const scoring = scoringOf(g, qkv, options, maxScores)
+  gradient(g, scoring, dout, target, options, scoring.probabilitiesOf)
+}
+
+/** What both passes share: q, k and v by windows, the chunks, and their operands. */
+function scoringOf(g: Graph, qkv: Tensor, { relPos, bias, ...options }: AttentionOptions, maxScores: number) {
+  const shape = attentionShape(qkv, { relPos, bias, ...options })
   const { map, channels, scale } = shape
   const { length, heads } = shape.params
   const chunks = chunksOf(map.windows, heads, length * length * 4, maxScores)
@@ -48,65 +96,56 @@ export function attentionMaterialised(
     head: length * length,
   })
   const scoresLike = (label: string, c: Chunk) => g.tensor(`attention: ${label}`, [c.windows * c.heads, length, length])
-  const [m, k] = [length, shape.head]
-
   const x = gather(g, qkv, shape, true)
   const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
-  const mixed = g.tensor('attention: windows', [map.windows * length, channels])
-  const probabilities = chunks.map((chunk) => {
+  const probabilitiesOf = (chunk: Chunk): Tensor => {
     const s = scoresLike('scores', chunk)
-    const layout = 'nt'
-    matmul(chunk, {
-      layout,
-      m,
-      n: m,
-      k,
-      a: part(x, chunk, 3, 0),
-      b: part(x, chunk, 3, 1),
-      c: square(s, chunk),
-      alpha: scale,
-    })
+    const [a, b, c] = [part(x, chunk, 3, 0), part(x, chunk, 3, 1), square(s, chunk)]
+    matmul(chunk, { layout: 'nt', m: length, n: length, k: shape.head, a, b, c, alpha: scale })
     if (rel || bias) {
       const values = { ...termParams(shape, chunk), count: s.size, relative: rel ? 1 : 0, biased: bias ? 1 : 0 }
       g.dispatch(shader, 'add_terms', { rel, bias: bias ?? null, s }, values, grid1d(s.size))
     }
-    const p = softmax(g, s)
-    const [a, b, c] = [square(p, chunk), part(x, chunk, 3, 2), part(mixed, chunk, 1, 0)]
-    matmul(chunk, { layout: 'nn', m, n: k, k: m, a, b, c })
-    return p
-  })
-  const out = g.tensor('attention', [map.tokens, channels])
-  scatter(g, mixed, { tensor: out, accumulate: 0 }, shape, null)
+    return softmax(g, s)
+  }
+  return { shape, chunks, x, rel, matmul, part, square, scoresLike, probabilitiesOf }
+}
 
-  g.record([qkv], out, (dout) => {
-    const target = g.gradientTarget(qkv)
-    if (!target) return
-    const dmixed = gather(g, dout, shape, false)
-    const dx = g.tensor('attention: gradient by windows', x.shape)
-    const drel = rel ? g.tensor('attention: relative gradient', rel.shape) : null
-    chunks.forEach((chunk, i) => {
-      const p = probabilities[i]
-      const dp = scoresLike('gradient of probabilities', chunk)
-      const ds = scoresLike('gradient of scores', chunk)
-      const dy = part(dmixed, chunk, 1, 0)
-      const by = { n: k, k: m, m }
-      matmul(chunk, { layout: 'nt', m, n: m, k, a: dy, b: part(x, chunk, 3, 2), c: square(dp, chunk) })
-      matmul(chunk, { layout: 'tn', ...by, a: square(p, chunk), b: dy, c: part(dx, chunk, 3, 2) })
-      softmaxBackward(g, p, dp, { tensor: ds, accumulate: 0 })
-      const [a, alpha] = [square(ds, chunk), scale]
-      matmul(chunk, { layout: 'nn', ...by, a, b: part(x, chunk, 3, 1), c: part(dx, chunk, 3, 0), alpha })
-      matmul(chunk, { layout: 'tn', ...by, a, b: part(x, chunk, 3, 0), c: part(dx, chunk, 3, 1), alpha })
-      if (drel) {
-        const count = chunk.windows * chunk.heads * (map.sideH + map.sideW) * length
-        g.dispatch(shader, 'sum_terms', { ds, drel }, { ...termParams(shape, chunk), count }, grid1d(count))
-      }
-    })
-    const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
-    scatter(g, dx, target, shape, dpads)
-    if (drel) relativeGradient(g, drel, target, shape, relPos!)
-    if (dpads) paddingGradient(g, dpads, target, shape)
+/** The backward pass; `probabilitiesOf` are those of the forward pass, or the same computed again. */
+function gradient(
+  g: Graph,
+  { shape, chunks, x, rel, matmul, part, square, scoresLike }: ReturnType<typeof scoringOf>,
+  dout: Tensor,
+  target: GradientTarget,
+  { relPos }: AttentionOptions,
+  probabilitiesOf: (chunk: Chunk, i: number) => Tensor,
+): void {
+  const { map, channels, scale } = shape
+  const [m, k] = [map.length, shape.head]
+  const dmixed = gather(g, dout, shape, false)
+  const dx = g.tensor('attention: gradient by windows', x.shape)
+  const drel = rel ? g.tensor('attention: relative gradient', rel.shape) : null
+  chunks.forEach((chunk, i) => {
+    const p = probabilitiesOf(chunk, i)
+    const dp = scoresLike('gradient of probabilities', chunk)
+    const ds = scoresLike('gradient of scores', chunk)
+    const dy = part(dmixed, chunk, 1, 0)
+    const by = { n: k, k: m, m }
+    matmul(chunk, { layout: 'nt', m, n: m, k, a: dy, b: part(x, chunk, 3, 2), c: square(dp, chunk) })
+    matmul(chunk, { layout: 'tn', ...by, a: square(p, chunk), b: dy, c: part(dx, chunk, 3, 2) })
+    softmaxBackward(g, p, dp, { tensor: ds, accumulate: 0 })
+    const [a, alpha] = [square(ds, chunk), scale]
+    matmul(chunk, { layout: 'nn', ...by, a, b: part(x, chunk, 3, 1), c: part(dx, chunk, 3, 0), alpha })
+    matmul(chunk, { layout: 'tn', ...by, a, b: part(x, chunk, 3, 0), c: part(dx, chunk, 3, 1), alpha })
+    if (drel) {
+      const count = chunk.windows * chunk.heads * (map.sideH + map.sideW) * m
+      g.dispatch(shader, 'sum_terms', { ds, drel }, { ...termParams(shape, chunk), count }, grid1d(count))
+    }
   })
-  return out
+  const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
+  scatter(g, dx, target, shape, dpads)
+  if (drel) relativeGradient(g, drel, target, shape, relPos!)
+  if (dpads) paddingGradient(g, dpads, target, shape)
 }
 
 /** Chunks whose scores fit `limit`: several whole windows, or some heads of one window if one window does not fit. */

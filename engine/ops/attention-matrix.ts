@@ -11,6 +11,7 @@ import type { Engine } from '../device/engine'
 import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
 import type { Graph } from '../graph/graph'
+import { attentionGradientByProducts, gradientIsByProducts } from './attention-materialised'
 import type { AttentionOptions, AttentionShape } from './attention-shape'
 import { paddingGradient } from './attention-terms'
 
@@ -86,12 +87,16 @@ export function attentionOnMatrixUnits(
 
   const out = g.tensor('attention', [tokens, channels])
   const training = g.training && qkv.requiresGrad
-  const kept = training ? g.tensor('attention: statistics', [all, shape.params.quads, 2, 4], 'statistic') : null
+  const byProducts = gradientIsByProducts(g.engine, map.length)
+  const kept =
+    training && !byProducts ? g.tensor('attention: statistics', [all, shape.params.quads, 2, 4], 'statistic') : null
   const bindings = { qkv, rows, terms: termsOf(), out, kept }
   g.dispatch(forward, 'forward', bindings, { ...values, keep: kept ? 1 : 0 }, grid, constants)
   g.record([qkv], out, (dout) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
+    if (byProducts)
+      return attentionGradientByProducts(g, qkv, dout, target, { heads: shape.params.heads, map, relPos, bias })
     const { tensor: dqkv, accumulate } = target
     const terms = termsOf()
     const norms = g.tensor('attention: norms', [all, tiles, 2])

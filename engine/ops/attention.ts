@@ -1,6 +1,7 @@
 /** @file Fused attention over windows of tokens. Neither pass stores a matrix of scores (length x length). */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
+import { attentionGradientByProducts, gradientIsByProducts } from './attention-materialised'
 import { attentionDispatch, directDispatch } from './attention-variants'
 import { attentionOnMatrixUnits, runsOnMatrixUnits } from './attention-matrix'
 import { type AttentionOptions, attentionShape } from './attention-shape'
@@ -27,9 +28,11 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
   const rel = relPos ? relativeTerms(g, rounded, shape, relPos) : null
   const out = g.tensor('attention', [tokens, channels])
   const training = g.training && qkv.requiresGrad
-  const kept = training
-    ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4], 'statistic')
-    : null
+  const byProducts = gradientIsByProducts(g.engine, map.length)
+  const kept =
+    training && !byProducts
+      ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4], 'statistic')
+      : null
   const terms = { relative: !!relPos, bias }
   const { shader, params, grid, constants, bias: read } = attentionDispatch(g, shape, 'forward', terms)
   const values = { ...params, keep: kept ? 1 : 0, accumulate: 0 }
@@ -37,6 +40,7 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
   g.record([qkv], out, (gradient) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
+    if (byProducts) return attentionGradientByProducts(g, qkv, gradient, target, options)
     const dout = roundedOperand(g, gradient)
     const { tensor: dqkv, accumulate } = target
     const rel = relPos ? relativeTerms(g, rounded, shape, relPos) : null

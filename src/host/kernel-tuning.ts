@@ -4,20 +4,28 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Engine } from '../../engine/device/engine'
-import { ATTENTION_VARIANTS, type KernelVariants, MATMUL_VARIANTS, canRun } from '../../engine/device/kernel-variants'
+import {
+  ATTENTION_BACKWARDS,
+  ATTENTION_VARIANTS,
+  WINDOW_CLASSES,
+  type KernelVariants,
+  MATMUL_VARIANTS,
+  canRun,
+} from '../../engine/device/kernel-variants'
 import { MATMUL_CLASSES } from '../../engine/device/matmul-class'
 import { writeFileAtomic } from './files'
 import { cacheFolder } from './cache-folder'
 import { adapterKey } from './dawn'
 
 /** To be increased when kernels change so much that earlier measurements no longer apply. */
-const VERSION = 4
+const VERSION = 5
 
 const SavedVariants = v.object({
   version: v.literal(VERSION),
   // matrix products, by class
   products: v.object(v.entriesFromList(MATMUL_CLASSES, v.picklist(MATMUL_VARIANTS))),
   attention: v.picklist(ATTENTION_VARIANTS),
+  attentionBackward: v.object(v.entriesFromList(WINDOW_CLASSES, v.picklist(ATTENTION_BACKWARDS))),
   date: v.string(),
 })
 const TuningFile = v.record(v.string(), v.unknown())
@@ -38,9 +46,9 @@ export function savedVariants(engine: Engine, cache?: string): KernelVariants | 
   }
   try {
     const all = v.parse(TuningFile, JSON.parse(text))
-    const { products: matmul, attention } = v.parse(SavedVariants, all[keyOf(engine)])
+    const { products: matmul, attention, attentionBackward } = v.parse(SavedVariants, all[keyOf(engine)])
     const usable = [...Object.values(matmul), attention].every((variant) => canRun(variant, engine))
-    return usable ? { matmul, attention } : null
+    return usable ? { matmul, attention, attentionBackward } : null
   } catch {
     // a damaged or outdated entry is ignored: the default variants are used until somebody measures again
     return null
@@ -58,6 +66,7 @@ export async function saveVariants(engine: Engine, variants: KernelVariants, cac
     version: VERSION,
     products: variants.matmul,
     attention: variants.attention,
+    attentionBackward: variants.attentionBackward,
     date: new Date().toISOString(),
   }
   const all = { ...(known?.success && known.output), [keyOf(engine)]: entry }

@@ -37,6 +37,7 @@ const casesOf = (matmul: Partial<TuneCases['matmul']>): TuneCases => ({
     MATMUL_CLASSES.map((of): [MatmulClass, MicroCase[]] => [of, matmul[of] ?? []]),
   ) as TuneCases['matmul'],
   attention: [],
+  attentionBackward: { short: [], long: [] },
 })
 
 /** A case that is slower with every variant but one, because it repeats its products. */
@@ -68,7 +69,7 @@ test('every variant that makes a difference is timed, class by class, and the en
     )
   assert.ok(matmul['nt large'].every(({ ms }) => ms! > 0))
   const expected = { ...usual.matmul, 'nt large': 'direct', 'tn deep': 'shared' } as const
-  assert.equal(best, { matmul: expected, attention: usual.attention })
+  assert.equal(best, { ...usual, matmul: expected })
   assert.equal(engine.variants.matmul, expected)
   const timesOf = (what: string) => seen.filter((one) => one === what).length
   assert.is(timesOf('matmul tn deep shared'), 3, 'in rounds, for the noise')
@@ -113,6 +114,10 @@ test('the default variant is kept if another gains no more than the noise; the t
   const table = tuningTable(changed)
   assert.match(table, /matmul tn deep +shared +30.00 ms  x 2.50\nmatmul tn deep +direct +does not run\n/)
   assert.match(table, /matmul tn deep +shared-split +12.00 ms  kept\n/)
+  assert.match(
+    tuningTable({ ...found, attentionBackward: { short: [], long: times({ fused: 8, products: 4 }) as never } }),
+    /its gradient, long +fused +8.000 ms  kept\n/,
+  )
   const { products, best } = tuningJson(changed)
   assert.equal(products['tn deep'][0], { form: 'shared', ms: 30 })
   assert.is(best.products['tn deep'], 'shared-split')
@@ -221,7 +226,8 @@ test('a card that is stopped keeps what was measured', async () => {
 
 test('there are shapes of every class, for GPUs and for software adapters', () => {
   for (const software of [true, false]) {
-    const { matmul, attention } = tuneCases(software)
+    const { matmul, attention, attentionBackward } = tuneCases(software)
+    assert.ok(attentionBackward.short.length && attentionBackward.long.length)
     for (const of of MATMUL_CLASSES) assert.ok(matmul[of].length >= 1, `${of}, software ${software}`)
     assert.ok(matmul['tn deep'].length >= 4 && attention.length >= 2)
   }
@@ -229,7 +235,11 @@ test('there are shapes of every class, for GPUs and for software adapters', () =
 
 test('the measured variants are saved by adapter, and read if they still apply', async () => {
   assert.is(savedVariants(engine, cache), null)
-  const variants = { matmul: allMatmuls('direct', { 'tn deep': 'shared-split' }), attention: 'direct' } as const
+  const variants: KernelVariants = {
+    matmul: allMatmuls('direct', { 'tn deep': 'shared-split' }),
+    attention: 'direct',
+    attentionBackward: { short: 'fused', long: 'products' },
+  }
   const path = await saveVariants(engine, variants, cache)
   assert.equal(savedVariants(engine, cache), variants)
 
@@ -267,15 +277,18 @@ test('the measured variants are saved by adapter, and read if they still apply',
 
 test('without a measurement the kind of adapter decides; subgroups only if they have enough lanes', () => {
   assert.equal(defaultVariants(capabilities({ subgroupSize: 32 })), {
+    ...usual,
     matmul: allMatmuls('shared-large'),
     attention: 'wide',
   })
   assert.equal(defaultVariants(capabilities({ software: true, subgroupSize: 8 })), {
+    ...usual,
     matmul: allMatmuls('subgroup'),
     attention: 'subgroup',
   })
   const direct = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
   assert.equal(defaultVariants(capabilities({ software: true, subgroupSize: 4 })), {
+    ...usual,
     matmul: allMatmuls('transposed', direct),
     attention: 'direct',
   })

@@ -10,6 +10,9 @@ import { checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 
+const usual = engine.variants
+test.after.each(() => void (engine.variants = usual))
+
 test('the materialised attention, forward and backward', async () => {
   const c: AttentionCase = { batch: 2, height: 3, width: 4, window: 2, heads: 3, head: 16, relative: true, bias: true }
   const { channels, tokens } = sizes(c)
@@ -27,16 +30,45 @@ test('the materialised attention, forward and backward', async () => {
   })
 })
 
-/** Output and gradient of both, on the same random values. */
+test('after a fused forward pass, the gradient by matrix products', async () => {
+  const c: AttentionCase = { batch: 1, height: 6, width: 11, window: 0, heads: 2, head: 8, relative: true, bias: true }
+  const { channels, tokens, length, sideH, sideW } = sizes(c)
+  const map = windowMap(engine, { batch: 1, height: 6, width: 11, window: 0 })
+  engine.variants = { ...usual, attentionBackward: { short: 'products', long: 'fused' } }
+  let recorded: Graph
+  await checkOp({
+    inputs: {
+      qkv: { shape: [tokens, 3 * channels], grad: true },
+      h: { shape: [2 * sideH - 1, 8] },
+      w: { shape: [2 * sideW - 1, 8] },
+      bias: { shape: [2, length, length] },
+    },
+    build: (g, { qkv, h, w, bias }) => {
+      recorded = g
+      return attention(g, qkv, { heads: 2, map, relPos: { h, w }, bias })
+    },
+    reference: (inputs) => attentionReference(c, inputs),
+    samples: 24,
+  })
+  const labels = recorded!.dispatches.map(({ label }) => label)
+  assert.ok(labels.includes('attention-materialised/sum_terms'), labels.join(' '))
+  assert.not(
+    labels.some((one) => one.includes('backward_q')),
+    labels.join(' '),
+  )
+})
+
+/** Output and gradient of both, on the same random values. Returns the dispatches of `attention`. */
 async function compare(
   shape: { batch: number; height: number; width: number; window: number },
   heads: number,
   head: number,
   terms: { relative?: boolean; bias?: boolean },
   maxScores?: number,
-): Promise<void> {
+): Promise<string[]> {
   const map = windowMap(engine, shape)
   const results: Float32Array[][] = []
+  const labels: string[] = []
   for (const fused of [true, false]) {
     const g = new Graph(engine, true)
     const qkv = g.input('qkv', [map.tokens + (map.pads ? 1 : 0), 3 * heads * head])
@@ -52,6 +84,7 @@ async function compare(
     const upstream = g.input('upstream', out.shape)
     g.backward(out, upstream)
     const gradient = g.keep(g.gradientOf(qkv)!)
+    if (fused) labels.push(...g.dispatches.map(({ label }) => label))
     const program = await g.compile()
     program.poison()
     ;[...inputs, upstream].forEach((tensor, i) => program.write(tensor, randomArray(i + 1, tensor.size)))
@@ -63,6 +96,7 @@ async function compare(
     const error = relativeError(values, results[1][i])
     assert.ok(error < 2e-6, `${i ? 'gradient' : 'output'}: fused and materialised differ by ${error}`)
   })
+  return labels
 }
 
 test('fused and materialised agree where float64 would take long', async () => {
@@ -75,6 +109,20 @@ test('scores in several chunks: windows, and heads of one window', async () => {
   const shape = { batch: 1, height: 6, width: 6, window: 4 }
   const bytes = 16 * 16 * 4
   for (const matrices of [7, 2]) await compare(shape, 3, 16, { relative: true, bias: true }, matrices * bytes)
+})
+
+test('windows are classed by their length: only those that are asked for have gradients by products', async () => {
+  for (const [attentionBackward, window, byProducts] of [
+    [{ short: 'fused', long: 'products' }, 0, true],
+    [{ short: 'products', long: 'fused' }, 0, false],
+    [{ short: 'products', long: 'fused' }, 14, true],
+    [{ short: 'fused', long: 'products' }, 14, false],
+    [{ short: 'products', long: 'products' }, 7, false],
+  ] as const) {
+    engine.variants = { ...usual, attentionBackward }
+    const labels = await compare({ batch: 1, height: 17, width: 16, window }, 2, 16, { relative: true })
+    assert.is(!labels.some((one) => one.includes('backward_q')), byProducts, `window ${window}: ${labels.join(' ')}`)
+  }
 })
 
 test.run()

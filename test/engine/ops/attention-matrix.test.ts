@@ -106,6 +106,16 @@ testF16('scores that rise by far from tile to tile', async () => {
   await check({ height: 6, width: 12, window: 0, heads: 2, head: 64, relative: true }, { data })
 })
 
+testF16('a gradient by matrix products, after the forward pass on matrix units', async () => {
+  const before = emulated!.variants
+  emulated!.variants = { ...before, attentionBackward: { short: 'products', long: 'fused' } }
+  try {
+    await check({ height: 9, width: 8, window: 0, heads: 1, head: 48, relative: true })
+  } finally {
+    emulated!.variants = before
+  }
+})
+
 /** Output and gradient of an attention of several windows, with the upstream gradient times `factor`. */
 async function run(factor: number, runs = 1): Promise<Float32Array[]> {
   const map = windowMap(emulated!, { batch: 2, height: 5, width: 5, window: 3 })
