@@ -1,7 +1,7 @@
 // The scales of the operands of a matrix product for matrix units (gemm-matrix.wgsl), found on the GPU without atomics.
 //   find_largest: the largest magnitude in an operand of heads x batches matrices of `rows` x `columns`, for ranges of it: `largest`
-//     has one word for each of 256 workgroups, the bits of an f32 without its sign, which sort as numbers do. Inf and NaN are
-//     larger than all numbers. Bound by reading the operand. Columns, strides and starts are multiples of 4. Grid: (256).
+//     has one word for each workgroup, the bits of an f32 without its sign, which sort as numbers do. Inf and NaN are
+//     larger than all numbers. Bound by reading the operand. Columns, strides and starts are multiples of 4. Grid: any number of workgroups.
 //   find_scales: from the words (of that pass, or of the product that stored the operand) of a, b and, if params.lora is 1, of the LoRA term's operands, writes two vec4f: the factors of
 //     a, b, lora_left and lora_right, and the two factors that undo them. The `columns` values of the bias follow. Grid: (1).
 //
@@ -40,11 +40,15 @@ fn reduce(lane: u32) {
 }
 
 @compute @workgroup_size(256)
-fn find_largest(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn find_largest(
+  @builtin(workgroup_id) wg: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
   let width = params.columns / 4u;
   let matrix = params.rows * width;
   var top = vec4u();
-  for (var i = wg.x * 256u + lane; i < matrix * params.heads * params.batches; i += 65536u) {
+  for (var i = wg.x * 256u + lane; i < matrix * params.heads * params.batches; i += groups.x * 256u) {
     let number = i / matrix;
     let at = params.start + number / params.heads * params.batch + number % params.heads * params.head
       + i % matrix / width * params.stride;
