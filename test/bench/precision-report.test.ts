@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { comparePrecisions, precisionChoice, type PrecisionResult, precisionTable } from '../../bench/precision-report'
 import type { Scores } from '../../src/ablation/cell'
+import { parse } from '../../src/cli/command'
+import { command as benchCommand } from '../../src/commands/bench'
 import { engine } from '../support/engine'
+import { refusal } from '../support/files'
 
 test('golden errors and a training are measured; without matrix units high is simulated, and the table says so', async () => {
   const { recipe } = precisionChoice(true, 'golden/files')
@@ -35,6 +38,16 @@ test('golden errors and a training are measured; without matrix units high is si
   } finally {
     await rm(work, { recursive: true, force: true })
   }
+})
+
+test('options that belong to --precisions are refused without it, and a recipe that cannot be read is named', async () => {
+  const refused = async (...argv: string[]) => {
+    const { values, positionals } = parse(benchCommand, argv)
+    return refusal(Promise.resolve(benchCommand.run(values, positionals)))
+  }
+  assert.match(await refused('--recipe', 'recipe.json'), '--recipe belongs to --precisions')
+  assert.match(await refused('--data', 'particles'), '--data belongs to --precisions')
+  assert.match(await refused('--precisions', '--recipe', 'nowhere.json'), 'cannot read the configuration nowhere.json')
 })
 
 test('a difference is within the noise if its error explains it', () => {
