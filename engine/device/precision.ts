@@ -11,8 +11,8 @@ export const PRECISIONS = ['highest', 'high'] as const
 /** Precision of matrix products on adapters with matrix units. */
 export type Precision = (typeof PRECISIONS)[number]
 
-/** What is used where nothing else is asked for. */
-export const DEFAULT_PRECISION = { training: 'highest', inference: 'highest' } as const satisfies Record<
-  string,
-  Precision
->
+/**
+ * What is used where nothing else is asked for. Three trainings ended with the same scores in both precisions, within the noise between
+ * seeds (docs/performance.md). Inference is a small part of the time of either, and its results should not depend on the GPU.
+ */
+export const DEFAULT_PRECISION = { training: 'high', inference: 'highest' } as const satisfies Record<string, Precision>

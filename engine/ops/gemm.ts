@@ -10,6 +10,7 @@
  * - `transposed`, for software adapters without subgroups: transposes A first (gemm-transposed.ts).
  * - `matrix`, `matrix-split3`, for GPUs with matrix units: large products only (gemm-matrix.ts), others as
  *   `shared-large`.
+ * - variants.roundOperands: any of these on operands that are rounded first (rounded-operands.ts).
  * - `shared-split`, `direct-split`, `subgroup-split`: the same kernels over ranges of k in parallel (gemm-split.ts).
  */
 import type { MatmulVariant } from '../device/kernel-variants'

@@ -118,7 +118,7 @@ test('every flag sets an existing key', () => {
     track: 'wandb,tensorboard',
     small: '0.5',
     storage: 'f16',
-    'matmul-precision': 'high',
+    'matmul-precision': 'highest',
     bce: '2',
     average: '0.9',
     strength: 'full',
@@ -167,7 +167,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
     ...[{ small: 0.5 }, { smooth: 0.1 }, { boundary: 4 }].map((loss) => ({ loss })),
     { lora: { kind: 'full' } },
     { storage: 'f16' },
-    { matmulPrecision: 'high' },
+    { matmulPrecision: 'highest' },
     { augment: false },
     { augment: { zoomOut: 1 } },
     { augment: { zoomOut: 0.5 } },
@@ -186,12 +186,12 @@ test('the hash covers exactly the values that differ from their defaults', () =>
 test('a changed default raises the version of the checkpoints, whose hash does not contain defaults', () => {
   const { lora, loss, optimizer, schedule, prompts, validation, ...rest } = checkConfig({ data: ['x'] }, '')
   // a new option is added here; a default that changes goes with a new version
-  assert.is(CHECKPOINT_VERSION, 7)
+  assert.is(CHECKPOINT_VERSION, 8)
   assert.equal(
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
-  assert.is(rest.matmulPrecision, 'highest')
+  assert.is(rest.matmulPrecision, 'high')
   assert.is(rest.average, 0.999)
   assert.equal(rest.head, { weight: 0.5 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
