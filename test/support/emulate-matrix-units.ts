@@ -247,6 +247,8 @@ function emulated(device: GPUDevice): GPUDevice {
  * adapter has no f16. It chooses variants as any engine on this adapter does, so tests set `engine.variants`.
  */
 export async function openEmulatedEngine(precision: Precision = 'highest'): Promise<Engine | null> {
+  // Mesa's software adapter then compiles without most optimizations: these kernels take it longer to compile than to run
+  process.env.GALLIVM_PERF ??= 'nopt'
   const adapter = await findAdapter()
   if (!adapter?.features.has('shader-f16')) return null
   return new Engine(emulated(await openDevice(adapter)), { precision, wait: waitWithNaps })
