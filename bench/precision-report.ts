@@ -18,7 +18,7 @@ import { openData } from '../src/training/session'
 import { computeGolden, openGolden, relativeError } from '../src/verify'
 import { macroCases } from './macro'
 import { BufferLedger } from './macro/buffer-ledger'
-import { highOrRounded, withPrecision } from './precisions'
+import { bothPrecisions } from './precisions'
 import { runMacro } from './run-macro'
 import { columns, milliseconds } from './table'
 
@@ -100,10 +100,7 @@ export async function comparePrecisions(engine: Engine, options: PrecisionOption
     const simulated = precision === 'high' && !engine.matrixUnits
     return { precision, simulated, runs: [], golden: [], trained: [] }
   })
-  const engines = {
-    highest: engine.matrixUnits ? withPrecision(engine, 'highest') : engine,
-    high: highOrRounded(engine),
-  }
+  const engines = bothPrecisions(engine)
   /** What `measure` gives for each precision, or null where it fails. */
   const each = async <T>(what: string, measure: (at: Engine, result: PrecisionResult) => Promise<T>) => {
     const found: (T | null)[] = []

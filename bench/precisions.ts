@@ -18,14 +18,14 @@ export function withPrecision(engine: Engine, precision: Precision | undefined):
 }
 
 /**
- * An engine on the same device for what precision `high` computes. Without matrix units it rounds operands as those units would read
- * them, and multiplies in f32: results have the errors of `high`, times mean nothing.
+ * Engines of both precisions on one device. Without matrix units any engine computes as `highest`, and that of `high` rounds operands
+ * as those units would read them, and multiplies in f32: its results have the errors of `high`, its times mean nothing.
  */
-export function highOrRounded(engine: Engine): Engine {
-  if (engine.matrixUnits) return withPrecision(engine, 'high')
-  const other = engineOf(engine.device, 'high')
-  other.variants = { ...other.variants, roundOperands: true }
-  return other
+export function bothPrecisions(engine: Engine): Record<Precision, Engine> {
+  if (engine.matrixUnits) return { highest: withPrecision(engine, 'highest'), high: withPrecision(engine, 'high') }
+  const high = engineOf(engine.device, 'high')
+  high.variants = { ...high.variants, roundOperands: true }
+  return { highest: engine, high }
 }
 
 interface Named {

@@ -40,13 +40,13 @@ function shapesOf(tokens: number, dim: number, pixels: number): MatmulShape[] {
   ]
 }
 
-/** Shapes of ViT-B at 512, eight images, for a GPU, of TinyViT at 512, one image, for a software adapter. */
+/** Shapes of ViT-B at 512, eight images, for a GPU, of TinyViT at 512, one image, for a software adapter; long windows are ViT-B's. */
 export function tuneCases(software: boolean): TuneCases {
   const shapes = software ? shapesOf(1024, 160, 4096) : shapesOf(8192, 768, 16384)
   const cases = attentionCases.filter(({ precision }) => !precision)
   const named = (name: string) => cases.filter((one) => one.name.startsWith(name))
   const short = named(`attention 32x32 window 14 heads ${software ? 5 : 12}`)
-  const long = named('attention 32x32 window 32 heads 12').slice(0, software ? 1 : undefined)
+  const long = named(`attention 32x32 window 32 heads 12x64 (ViT-B 512, global${software ? ')' : ''}`)
   return {
     matmul: byClass(shapes),
     attention: software ? cases.filter(({ quick }) => quick) : [...short, ...long],

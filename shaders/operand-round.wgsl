@@ -13,6 +13,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> largest: array<u32>;
 @group(0) @binding(3) var<storage, read_write> rounded: array<vec4f>;
 
+// use: powers-of-two
 // To the nearest number of f16, of two equally near ones to the even one. Conversions of WGSL may round to either neighbour.
 fn to_f16(v: vec4f) -> vec4f {
   let bits = bitcast<vec4u>(v);
@@ -39,10 +40,9 @@ fn round_operand(
     if (lane < width) { tops[lane] = max(tops[lane], tops[lane + width]); }
     workgroupBarrier();
   }
-  // 2^(14 - e) for a largest magnitude from 2^e to 2^(e + 1), and its inverse
-  let e = clamp(i32(tops[0] >> 23u) - 127, -100, 127);
-  let up = bitcast<f32>(u32(141 - e) << 23u);
-  let down = bitcast<f32>(u32(clamp(113 + e, 1, 254)) << 23u);
+  let e = exponent(tops[0]);
+  let up = power(14 - e);
+  let down = power(e - 14);
   for (var i = wg.x * 64u + lane; i < params.quads; i += groups.x * 64u) {
     rounded[i] = to_f16(x[i] * up) * down;
   }

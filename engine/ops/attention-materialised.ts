@@ -74,8 +74,9 @@ export function attentionGradientByProducts(
 }
 
 /** What both passes share: q, k and v by windows, the chunks, and their operands. */
-function scoringOf(g: Graph, qkv: Tensor, { relPos, bias, ...options }: AttentionOptions, maxScores: number) {
-  const shape = attentionShape(qkv, { relPos, bias, ...options })
+function scoringOf(g: Graph, qkv: Tensor, options: AttentionOptions, maxScores: number) {
+  const shape = attentionShape(qkv, options)
+  const { relPos, bias } = options
   const { map, channels, scale } = shape
   const { length, heads } = shape.params
   const chunks = chunksOf(map.windows, heads, length * length * 4, maxScores)

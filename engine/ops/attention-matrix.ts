@@ -45,8 +45,9 @@ export function attentionOnMatrixUnits(
   g: Graph,
   qkv: Tensor,
   ofTokens: AttentionShape,
-  { relPos, bias }: AttentionOptions,
+  options: AttentionOptions,
 ): Tensor {
+  const { relPos, bias } = options
   const { map, channels, head, scale } = ofTokens
   const tiles = Math.ceil(map.length / OWN)
   // rows of terms, and of statistics, hold whole tiles
@@ -95,8 +96,7 @@ export function attentionOnMatrixUnits(
   g.record([qkv], out, (dout) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
-    if (byProducts)
-      return attentionGradientByProducts(g, qkv, dout, target, { heads: shape.params.heads, map, relPos, bias })
+    if (byProducts) return attentionGradientByProducts(g, qkv, dout, target, options)
     const { tensor: dqkv, accumulate } = target
     const terms = termsOf()
     const norms = g.tensor('attention: norms', [all, tiles, 2])

@@ -33,8 +33,8 @@ export const wholeOf = ({ size, columns }: Tensor): Region => ({
   head: 0,
 })
 
-/** Workgroups of the pass over an operand, and words that it writes. A software adapter has few cores, and lanes cost it much. */
-const WORDS = { gpu: 256, software: 16 } as const
+/** Workgroups of a pass over an operand; few on a software adapter, which has few cores, and where lanes cost much. */
+export const passWorkgroups = ({ software }: Engine): number => (software ? 16 : 256)
 
 /** The results of passes that were recorded, by the operand's memory and region. */
 const known = new WeakMap<Recorder, Map<Storage, Map<string, Tensor>>>()
@@ -69,7 +69,8 @@ export function largestOf(g: Recorder, operand: Tensor, region: Region): Tensor 
   const key = keyOf(operand, region)
   const before = ofOperand.get(key)
   if (before && stillHolds(g, before, operand)) return before
-  const words = WORDS[g.engine.software ? 'software' : 'gpu']
+  // a word from each workgroup
+  const words = passWorkgroups(g.engine)
   const largest = g.tensor(`${operand.label}: largest`, [words], 'statistic')
   g.dispatch(shader, 'find_largest', { x: operand, largest }, { ...region, ...NO_SCALES }, [words])
   ofOperand.set(key, largest)

@@ -8,10 +8,7 @@ import type { Recorder } from '../graph/dispatch'
 import { alignedThroughout, multiplesOf4 } from './gemm-dispatch'
 import { operandRegions } from './gemm-matrix'
 import type { Gemm, LoraTerm } from './gemm-types'
-import { largestOf, type Region, wholeOf } from './operand-scale'
-
-/** Workgroups of the pass at most. A software adapter has few cores, and lanes cost it much. */
-const WORKGROUPS = { gpu: 256, software: 16 } as const
+import { largestOf, passWorkgroups, type Region, wholeOf } from './operand-scale'
 
 /**
  * A copy of an operand, rounded to f16 times the power of two that suits its largest magnitude in `region`; the operand itself where
@@ -22,8 +19,7 @@ export function roundedOperand(g: Recorder, operand: Tensor, region: Region = wh
   const largest = largestOf(g, operand, region)
   const rounded = g.tensor(`${operand.label}: rounded`, operand.shape)
   const quads = operand.size / 4
-  const most = WORKGROUPS[g.engine.software ? 'software' : 'gpu']
-  const grid = [Math.min(most, Math.ceil(quads / 64))] as const
+  const grid = [Math.min(passWorkgroups(g.engine), Math.ceil(quads / 64))] as const
   g.dispatch(shader, 'round_operand', { x: operand, largest, rounded }, { quads, words: largest.size }, grid)
   return rounded
 }
