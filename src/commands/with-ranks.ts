@@ -1,10 +1,14 @@
 /** @file Runs a command in each of the ranks that MPI has started. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { reportError } from '../cli/report-error'
 import { chooseCardOfTask } from '../host/choose-card'
 import { logLine, muteOutput } from '../host/progress'
 import type { Communicator } from '../mpi/communicator'
 import { openMpi } from '../mpi/open-mpi'
 import { describePlaces, type RankPlace, takePlace } from '../mpi/rank-places'
+
+/** Milliseconds that a launcher has to pass on what a rank printed: what it has not read when the rank aborts can be lost. */
+const TIME_TO_READ = 1000
 
 /**
  * Calls `work` with the ranks of this process's job, and leaves MPI when all ranks are done. An error at any rank is printed there and
@@ -27,8 +31,11 @@ export async function withRanks<T>(
     return result
   } catch (error) {
     unmute?.()
-    if (ranks.size > 1)
-      ranks.abort(reportError(error, ranks.rank ? `wgsam: rank ${ranks.rank} of ${ranks.size}` : 'wgsam'))
+    if (ranks.size > 1) {
+      const code = reportError(error, ranks.rank ? `wgsam: rank ${ranks.rank} of ${ranks.size}` : 'wgsam')
+      await sleep(TIME_TO_READ)
+      ranks.abort(code)
+    }
     throw error
   }
 }
