@@ -14,7 +14,8 @@ import { inRegion, isCut, maskInImage, predictInParts, roomOf, viewForPrompts } 
 import { extentsOf, sizeOfAnswers, sizeOfBox } from './prompted-size'
 import { refineView } from './refine-view'
 import type { ScaleSettings } from './scale-settings'
-import { type View, wholeView } from './view'
+import { halvedTiles, halvingsFor } from './small-objects'
+import { defaultBand, type View, wholeView } from './view'
 
 /** A mask of a prompt, in pixels of the image. */
 export interface PromptedMask {
@@ -54,7 +55,7 @@ export class TiledPredictor {
   /**
    * The masks of prompts in the view that shows the particles at a size that the model knows. If their diameter is to be
    * estimated, it is that of the prompts' boxes; of points that of their masks in the whole image, which are also the result
-   * if their size is right.
+   * if their size is right. Then those that are much smaller than the others are seen in finer tiles.
    */
   async predictAtScale(
     image: RgbImage,
@@ -71,9 +72,12 @@ export class TiledPredictor {
       const view = choose(statedSize(diameter), roomOf.unknown)
       return { masks: await this.predict(image, prompts, view, options), view }
     }
+    const low = (band ?? defaultBand).low
     if (prompts.every(({ box }) => box)) {
-      const view = choose(measuredSize(prompts.map(({ box }) => sizeOfBox(box!))), roomOf.known)
-      return { masks: await this.predict(image, prompts, view, options), view }
+      const sizes = prompts.map(({ box }) => sizeOfBox(box!))
+      const view = choose(measuredSize(sizes), roomOf.known)
+      const halvings = sizes.map(({ diameter }) => halvingsFor(diameter, view, low))
+      return { masks: await this.predictHalved(image, prompts, view, halvings, options), view }
     }
     const { result, view } = await refineView(
       whole,
@@ -81,7 +85,38 @@ export class TiledPredictor {
         this.predict(image, prompts, part, options, before ? extentsOf(prompts, before) : []),
       (answers) => choose(sizeOfAnswers(prompts, answers), roomOf.known),
     )
-    return { masks: result, view }
+    const extents = extentsOf(prompts, result)
+    const halvings = extents.map((extent) => {
+      const diameter = extent && sizeOfBox([extent.x0, extent.y0, extent.x1, extent.y1]).diameter
+      return halvingsFor(diameter, view, low)
+    })
+    return { masks: await this.predictHalved(image, prompts, view, halvings, options, extents, result), view }
+  }
+
+  /**
+   * The masks of prompts in tiles of a view that are halved for some of them.
+   * @param halvings how often the tiles are halved, for each prompt
+   * @param extents see predictInParts
+   * @param known the masks of all prompts in the view itself, if they are known already
+   */
+  private async predictHalved(
+    image: RgbImage,
+    prompts: readonly ImagePrompt[],
+    view: View,
+    halvings: readonly number[],
+    options: PredictOptions,
+    extents: readonly (Box | null)[] = [],
+    known: readonly PromptedMask[][] = [],
+  ): Promise<PromptedMask[][]> {
+    const results = [...known]
+    for (const times of new Set(halvings)) {
+      const here = [...prompts.keys()].filter((i) => halvings[i] === times && (times || !known.length))
+      const pick = <T>(values: readonly T[]) => here.map((i) => values[i])
+      const tiles = halvedTiles(image, view, times)
+      const masks = await this.predict(image, pick(prompts), tiles, options, pick(extents))
+      here.forEach((i, k) => (results[i] = masks[k]))
+    }
+    return results
   }
 
   /**

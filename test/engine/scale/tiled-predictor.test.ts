@@ -168,6 +168,41 @@ test('an estimate of boxes looks at no image, one of points at the whole image o
   assert.is((await stated.tiled.predictAtScale(image, points, { diameter: 6, band })).view.diameter, 6)
 })
 
+test('objects that are small among larger ones are seen in tiles that are halved for them', async () => {
+  const band = { low: 16, target: 20, high: 60 }
+  const image = places(250, 250)
+  // at 64 input pixels for 64 of the image the median has 20, the small ones 5 and 9: four and two times larger, 16 and more
+  const usual = [box(20, 20, 39, 39), box(200, 40, 219, 59), box(100, 200, 119, 219)]
+  const small = [box(130, 100, 134, 104), box(60, 150, 68, 158)]
+  const boxes = fake(3)
+  const { view: chosen, masks } = await boxes.tiled.predictAtScale(image, [small[0], ...usual, small[1]], {
+    ...{ diameter: 'auto', band, limits: { magnification: 1, tiles: 300 } },
+  })
+  assert.is(chosen.tileSize, 64)
+  const sides = masks.map(([{ region }]) => regionSize(region).width)
+  assert.equal(sides, [16, 64, 64, 64, 32])
+  masks.forEach(([{ mask, region }], i) => {
+    const [x0, , x1] = [small[0], ...usual, small[1]][i].box!
+    assert.ok(contains(region, mask) && mask.x0 < (x0 + x1) / 2 && (x0 + x1) / 2 < mask.x0 + mask.width)
+  })
+
+  // how large the particle at a point is, the first answer says: at (20, 20) 3 of 64 input pixels, at the others 8 and more
+  const points = [point(200, 120), point(20, 20), point(230, 200), point(130, 230)]
+  const answers = fake(1, true)
+  const { view: whole, masks: found } = await answers.tiled.predictAtScale(image, points, {
+    ...{ diameter: 'auto', band: { low: 5, target: 8, high: 60 } },
+  })
+  assert.is(whole.tileSize, 0, 'the median is large enough')
+  assert.equal(
+    found.map(([{ region }]) => regionSize(region).width),
+    [250, 125, 250, 250],
+  )
+  assert.equal(
+    answers.seen.map(({ prompts }) => prompts),
+    [4, 1],
+  )
+})
+
 test('the limit on tiles counts encoded ones: few prompts are not bound by it', async () => {
   const band = { low: 10, target: 16, high: 60 }
   const image = places(250, 250)
