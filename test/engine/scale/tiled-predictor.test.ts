@@ -171,9 +171,10 @@ test('an estimate of boxes looks at no image, one of points at the whole image o
 test('objects that are small among larger ones are seen in tiles that are halved for them', async () => {
   const band = { low: 16, target: 20, high: 60 }
   const image = places(250, 250)
-  // at 64 input pixels for 64 of the image the median has 20, the small ones 5 and 9: four and two times larger, 16 and more
+  // at 64 input pixels for 64 of the image the median has 20; 9 in half a tile has 18; 3 would need an eighth of a tile, but a quarter
+  // already shows 4 input pixels for each of the image
   const usual = [box(20, 20, 39, 39), box(200, 40, 219, 59), box(100, 200, 119, 219)]
-  const small = [box(130, 100, 134, 104), box(60, 150, 68, 158)]
+  const small = [box(130, 100, 132, 102), box(60, 150, 68, 158)]
   const boxes = fake(3)
   const { view: chosen, masks } = await boxes.tiled.predictAtScale(image, [small[0], ...usual, small[1]], {
     ...{ diameter: 'auto', band, limits: { magnification: 1, tiles: 300 } },
