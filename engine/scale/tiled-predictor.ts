@@ -110,7 +110,8 @@ export class TiledPredictor {
   ): Promise<PromptedMask[][]> {
     const results = [...known]
     for (const times of new Set(halvings)) {
-      const here = [...prompts.keys()].filter((i) => halvings[i] === times && (times || !known.length))
+      if (!times && known.length) continue
+      const here = [...prompts.keys()].filter((i) => halvings[i] === times)
       const pick = <T>(values: readonly T[]) => here.map((i) => values[i])
       const tiles = halvedTiles(image, view, times)
       const masks = await this.predict(image, pick(prompts), tiles, options, pick(extents))
