@@ -17,6 +17,7 @@ struct Params {
   decay: f32,
   max_norm: f32,        // 0: no clipping
   rounds: u32,          // elements of a lane: lib/lane-range.wgsl
+  rate_factor: f32,     // of these parameters' learning rate
 }
 
 struct State {
@@ -103,11 +104,12 @@ fn update(
 ) {
   if (decision.skipped != 0.0) { return; }
   let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  let rate = state.rate * params.rate_factor;
   for (var i = range.x; i < range.y; i += 8u) {
     var value = values[i];
     var gradient = gradients[i] * (state.scale * decision.clip);
     if (params.decoupled != 0u) {
-      value -= state.rate * params.decay * value;
+      value -= rate * params.decay * value;
     } else {
       gradient += params.decay * value;
     }
@@ -115,7 +117,7 @@ fn update(
     let second = params.beta2 * v[i] + params.rest2 * gradient * gradient;
     m[i] = first;
     v[i] = second;
-    values[i] = value - state.rate * (first / state.correction1) / (sqrt(second / state.correction2) + params.eps);
+    values[i] = value - rate * (first / state.correction1) / (sqrt(second / state.correction2) + params.eps);
   }
 }
 

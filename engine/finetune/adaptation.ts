@@ -86,7 +86,9 @@ async function attach(
   const { engine } = model
   const { promptHead: earlier } = model
   const layers = asSetting(() => loraLayers(model, lora))
-  const head = recipe.head.weight > 0 ? await promptHeadSpecs(model, zero ? null : new Rng(recipe.seed, 0x4ead)) : []
+  const rate = recipe.head.learningRate / recipe.optimizer.learningRate
+  const head =
+    recipe.head.weight > 0 ? await promptHeadSpecs(model, zero ? null : new Rng(recipe.seed, 0x4ead), rate) : []
   const trained = (specs: ParameterSpec[]) => {
     const fresh = [...specs, ...head]
     const all = start ? start(fresh, layers) : fresh

@@ -56,6 +56,7 @@ const LIMITS: Record<string, Limits> = {
   'lora.alpha': [1e-6, 1e6],
   'loss.small': [0, 1],
   'loss.smooth': [1e-3, 1000],
+  'head.learningRate': [1e-12, 10],
   'optimizer.learningRate': [1e-12, 10],
   'optimizer.weightDecay': [0, 10],
   'optimizer.beta1': [0, 0.999999],

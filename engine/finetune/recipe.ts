@@ -80,7 +80,9 @@ export interface AdapterRecipe {
     /** Encoder blocks and decoder parts whose layers are adapted; null: all. */
     blocks: string[] | null
   }
-  head: { weight: number }
+  /** The prompt head's learning rate, where that of the adapter is `optimizer.learningRate`: both follow the same schedule. */
+  head: { weight: number; learningRate: number }
+  optimizer: { learningRate: number }
   /** Highest decay of the moving average of the parameters, which is validated and exported; 0: none. */
   average: number
   seed: number
@@ -143,7 +145,7 @@ export const defaultRecipe: Recipe = {
   storage: 'f32',
   lora: { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: [...LORA_TARGETS], blocks: null },
   loss: { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 },
-  head: { weight: 0.5 },
+  head: { weight: 0.5, learningRate: 3e-3 },
   optimizer: {
     algorithm: 'adam',
     learningRate: 3e-4,

@@ -3,6 +3,7 @@ import { regionKey, sameRegion } from '../image/box'
 import type { Size } from '../image/size'
 import type { CandidateSet, CandidateMeasures } from './candidate'
 import { suppressNested } from './containment'
+import { quantile } from '../quantile'
 import { suppressBoxes } from './nms'
 import { OverlapIndex } from './overlap-index'
 
@@ -24,6 +25,11 @@ export interface FilterOptions {
   maskNmsThresh: number
   /** Drop one of two masks that share more than this fraction of the smaller one: see containment.ts; 1 is off. */
   containmentThresh: number
+  /**
+   * Of the masks that all this leaves, keep those whose predicted IoU is at least this fraction of the median of the image; 0 keeps all.
+   * In an image of clear particles a mask that would do elsewhere is probably ground.
+   */
+  relativeIouThresh: number
 }
 
 /** The filters, in the order in which they are applied. */
@@ -36,6 +42,7 @@ export const filterNames = [
   'boxNms',
   'maskNms',
   'containment',
+  'relativeIou',
 ] as const
 /** The name of a filter, in the order in which they are applied. */
 export type FilterName = (typeof filterNames)[number]
@@ -79,9 +86,8 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
     const stay = new Set(suppressBoxes(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
     keep('boxNms', (i) => stay.has(i))
   }
-  if (options.maskNmsThresh >= 1 && options.containmentThresh >= 1) return { kept: alive, removed }
-  const overlaps = new OverlapIndex(set)
-  if (options.maskNmsThresh < 1) {
+  const overlaps = options.maskNmsThresh < 1 || options.containmentThresh < 1 ? new OverlapIndex(set) : null
+  if (overlaps && options.maskNmsThresh < 1) {
     const stays = new Uint8Array(candidates.length)
     keep('maskNms', (i) => {
       const rival = overlaps.some(i, (k, shared) => {
@@ -92,9 +98,14 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
       return !rival
     })
   }
-  if (options.containmentThresh < 1) {
+  if (overlaps && options.containmentThresh < 1) {
     const nested = suppressNested(candidates, alive, overlaps, options.containmentThresh)
     keep('containment', (i) => !nested.has(i))
+  }
+  if (options.relativeIouThresh > 0) {
+    const scored = alive.filter((i) => !unscored(i)).map((i) => candidates[i].predictedIou).reverse()
+    const least = scored.length ? options.relativeIouThresh * quantile(scored, 0.5) : 0
+    keep('relativeIou', (i) => unscored(i) || candidates[i].predictedIou >= least)
   }
   return { kept: alive, removed }
 }

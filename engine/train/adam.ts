@@ -95,6 +95,7 @@ export function recordOptimizerStep(
     decay: config.weightDecay,
     max_norm: config.maxNorm,
     rounds: 1,
+    rate_factor: 1,
   }
   const state = g.input('optimizer: state', [5])
   // persistent, because it counts over many runs
@@ -102,10 +103,10 @@ export function recordOptimizerStep(
   const found = finiteCheck(g, parameters.chunks, inspected)
   g.dispatch(shader, 'decide', { state, found, losses, report }, params, [1])
   if (config.average && !parameters.averaged) throw new Error('the parameters were made without averages')
-  for (const { gradients, values, m, v, averages, decays } of parameters.chunks) {
+  for (const { gradients, values, m, v, averages, decays, rate } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
     const { rounds, grid } = elementwiseGrid(g.engine, values.size)
-    const each = { ...params, decay: decays ? params.decay : 0, count: values.size, rounds }
+    const each = { ...params, decay: decays ? params.decay : 0, rate_factor: rate, count: values.size, rounds }
     g.dispatch(shader, 'update', bindings, each, grid)
     if (config.average)
       g.dispatch(shader, 'average', { state, decision: report, values, averages: averages! }, each, grid)
@@ -126,7 +127,17 @@ export function recordExchange(g: Graph, { chunks }: ParameterSet): void {
 }
 
 /** Parameters of the kernel that its exchange does not use. */
-const noUpdate = { decoupled: 0, beta1: 0, rest1: 0, beta2: 0, rest2: 0, eps: 0, decay: 0, max_norm: 0 }
+const noUpdate = {
+  decoupled: 0,
+  beta1: 0,
+  rest1: 0,
+  beta2: 0,
+  rest2: 0,
+  eps: 0,
+  decay: 0,
+  max_norm: 0,
+  rate_factor: 0,
+}
 
 /**
  * The decay of the moving average at a step, counted from 1. It grows with the steps, so that the average always covers

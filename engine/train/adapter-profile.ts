@@ -9,6 +9,8 @@ import type { ReliabilityBin } from '../tune/calibration'
 export interface StoredThresholds {
   predIouThresh: number
   stabilityScoreThresh: number
+  /** See FilterOptions. Absent in adapters whose thresholds were tuned without it. */
+  relativeIouThresh?: number | undefined
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: 'train' | 'val' | 'test' | 'all'
   images: number

@@ -18,6 +18,8 @@ export interface ParameterSpec {
   init: Float32Array
   /** False if weight decay must not shrink it: a network that starts from nothing, unlike an adapter, has no base to decay to. */
   decays?: boolean
+  /** Its learning rate as a multiple of the optimiser's; 1 by default. */
+  rate?: number
 }
 
 /** A parameter in a training checkpoint. */
@@ -42,6 +44,8 @@ export interface ParameterChunk {
   averages?: Tensor
   /** Whether weight decay shrinks the values. */
   decays: boolean
+  /** Their learning rate as a multiple of the optimiser's. */
+  rate: number
 }
 
 interface Place {
@@ -89,9 +93,9 @@ export class ParameterSet {
     if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
     const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
     const lengths: number[] = [0]
-    const decaying = [specs[0].decays ?? true]
+    const updates: Pick<ParameterChunk, 'decays' | 'rate'>[] = []
     const names = new Set<string>()
-    const planned = specs.map(({ name, shape, init, decays = true }) => {
+    const planned = specs.map(({ name, shape, init, decays = true, rate = 1 }) => {
       if (names.has(name)) throw new Error(`two parameters are named ${name}`)
       names.add(name)
       const size = sizeOf(shape)
@@ -102,9 +106,11 @@ export class ParameterSet {
         throw new Error(
           `${name} [${shape.join(', ')}] takes ${size * 4} bytes; this adapter binds at most ${maxBytes} at once`,
         )
-      if (lengths[lengths.length - 1] + padded > limit || decays !== decaying[lengths.length - 1]) {
+      const last = updates.at(-1)
+      if (!last) updates.push({ decays, rate })
+      else if (lengths[lengths.length - 1] + padded > limit || decays !== last.decays || rate !== last.rate) {
         lengths.push(0)
-        decaying.push(decays)
+        updates.push({ decays, rate })
       }
       const chunk = lengths.length - 1
       const offset = lengths[chunk]
@@ -113,7 +119,7 @@ export class ParameterSet {
     })
     const arena = (kind: TensorKind, label: string, i: number) => engine.persistent(kind, `${label} ${i}`, [lengths[i]])
     this.chunks = lengths.map((_, i) => ({
-      decays: decaying[i],
+      ...updates[i],
       values: arena('adapter', 'parameters', i),
       gradients: arena('gradient', 'gradients', i),
       m: arena('optimizer', 'first moments', i),

@@ -7,6 +7,7 @@ import type { ParameterSpec } from './parameters'
 /**
  * The values of the model's own prompt head, if it has one, else those of a new one: random, or zero if `rng` is null. The
  * parameters are to be used by `new PromptHead((name) => parameters.get(name))`.
+ * @param rate its learning rate as a multiple of the optimiser's
  * @example
  * const parameters = new ParameterSet(engine, await promptHeadSpecs(model, new Rng(1)))
  * model.promptHead = new PromptHead((name) => parameters.get(name))
@@ -14,13 +15,14 @@ import type { ParameterSpec } from './parameters'
 export async function promptHeadSpecs(
   { engine, promptHead, architecture }: Pick<SamModel, 'engine' | 'promptHead' | 'architecture'>,
   rng: Rng | null,
+  rate = 1,
 ): Promise<ParameterSpec[]> {
   if (!promptHead)
     return newPromptHead(architecture.outChannels, rng)
       .map(toHeadLayout)
-      .map(({ name, shape, data }) => ({ name, shape, init: data, decays: false }))
+      .map(({ name, shape, data }) => ({ name, shape, init: data, decays: false, rate }))
   const specs: ParameterSpec[] = []
   for (const [name, tensor] of promptHead.tensors)
-    specs.push({ name, shape: tensor.shape, init: await engine.read(tensor), decays: false })
+    specs.push({ name, shape: tensor.shape, init: await engine.read(tensor), decays: false, rate })
   return specs
 }

@@ -12,8 +12,8 @@ import type { View } from '../scale/view'
 import { boxes } from '../masks/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
-/** The thresholds that are searched. */
-export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea'>
+/** The thresholds that are searched, and the one that the search takes as given. */
+export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'relativeIouThresh'>
 
 /** What a search needs to know of an image: its candidates without their pixels, and their overlaps with the labels. */
 export interface TuneImage {
@@ -44,9 +44,17 @@ export interface TuneOptions {
   floors: { predIouThresh: number; stabilityScoreThresh: number }
   /** Whether the minimum area is searched too; it suits only images of the same scale. */
   areas: boolean
+  /** The relativeIouThresh of all trials. */
+  relativeIou: number
   /** Receives the number of trials so far. */
   onProgress?(done: number): void
 }
+
+/**
+ * The relativeIouThresh with which thresholds are tuned. It is not searched: on a few images like those of the training nearly any value
+ * does, and it is meant for other images (docs/results.md#thresholds-of-the-generator).
+ */
+export const TUNED_RELATIVE_IOU = 0.9
 
 /** Candidates of the search must pass these: no threshold below them is worth trying. */
 export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }
@@ -103,7 +111,7 @@ export function reachedLabels(labels: LabelMap, { pairs }: Overlaps, points: rea
 const steps = (low: number, high: number, by: number) =>
   Array.from({ length: Math.round((high - low) / by) + 1 }, (_, i) => Number((low + i * by).toFixed(4)))
 
-const COARSE = {
+const COARSE: Record<'predIouThresh' | 'stabilityScoreThresh' | 'minArea', number[]> = {
   predIouThresh: steps(0.5, 0.95, 0.05),
   stabilityScoreThresh: steps(0.5, 0.95, 0.05),
   minArea: [0, 30, 100, 300],
@@ -124,7 +132,7 @@ const around = ({ predIouThresh, stabilityScoreThresh, minArea }: Thresholds) =>
 export async function tuneThresholds(
   images: readonly TuneImage[],
   options: FilterOptions,
-  { floors, areas, onProgress = () => {} }: TuneOptions,
+  { floors, areas, relativeIou, onProgress = () => {} }: TuneOptions,
 ): Promise<Tuned> {
   const trialOf = new Map<string, Trial>()
   const evaluate = (thresholds: Thresholds): Trial => {
@@ -138,15 +146,16 @@ export async function tuneThresholds(
     trialOf.set(key, trial)
     return trial
   }
-  const { predIouThresh, stabilityScoreThresh, minArea } = options
-  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea })
+  const { predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh } = options
+  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh })
   const search = async (grid: typeof COARSE) => {
     const minAreas = areas ? grid.minArea : [minArea]
     for (const predIouThresh of grid.predIouThresh) {
       if (predIouThresh < floors.predIouThresh || predIouThresh >= 1) continue
       for (const stabilityScoreThresh of grid.stabilityScoreThresh) {
         if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
-        for (const minArea of minAreas) evaluate({ predIouThresh, stabilityScoreThresh, minArea })
+        for (const minArea of minAreas)
+          evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh: relativeIou })
         onProgress(trialOf.size)
         await new Promise((resolve) => setTimeout(resolve)) // lets interrupts through
       }

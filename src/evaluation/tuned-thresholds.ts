@@ -9,12 +9,14 @@ const partNames: Record<StoredThresholds['part'], string> = {
   all: '',
 }
 
-/** Both thresholds as text. */
+/** The thresholds as text. */
 export const thresholdText = ({
   predIouThresh,
   stabilityScoreThresh,
-}: Pick<GeneratorOptions, 'predIouThresh' | 'stabilityScoreThresh'>): string =>
-  `predicted IoU above ${predIouThresh}, stability from ${stabilityScoreThresh}`
+  relativeIouThresh = 0,
+}: Pick<GeneratorOptions, 'predIouThresh' | 'stabilityScoreThresh'> &
+  Partial<Pick<GeneratorOptions, 'relativeIouThresh'>>): string =>
+  `predicted IoU above ${predIouThresh}${relativeIouThresh ? ` and from ${relativeIouThresh} of the image’s median` : ''}, stability from ${stabilityScoreThresh}`
 
 /** Where an adapter's thresholds come from, and what they are: "tuned on 6 validation images: predicted IoU above …". */
 export const describeThresholds = (stored: StoredThresholds): string =>

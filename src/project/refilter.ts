@@ -27,6 +27,7 @@ export const filterOptionNames = [
   'dropFrames',
   'maskNmsThresh',
   'containmentThresh',
+  'relativeIouThresh',
 ] as const satisfies readonly (keyof FilterOptions)[]
 
 export interface Refiltered {

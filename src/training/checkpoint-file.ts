@@ -18,7 +18,7 @@ import { writeSafetensors } from '../weights/safetensors-writer'
  * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
  * changes, a default of the configuration (the hash covers only values that differ from the defaults), or the bits of a run.
  */
-export const CHECKPOINT_VERSION = 8
+export const CHECKPOINT_VERSION = 9
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const rng = v.strictTuple([count, count, count, count])

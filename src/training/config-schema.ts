@@ -163,6 +163,8 @@ export const Schema = v.strictObject(
     head: part({
       /** Weight of its cross-entropy in the loss; 0: the adapter has no head. */
       weight: preset(number(0, 1000), defaultRecipe.head.weight),
+      /** Its own, because it begins with nothing. */
+      learningRate: preset(above0(10), defaultRecipe.head.learningRate),
     }),
     optimizer: part({
       algorithm: preset(choice(['adam', 'adamw']), defaultRecipe.optimizer.algorithm),

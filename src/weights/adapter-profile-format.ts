@@ -17,6 +17,8 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Thresholds = v.object({
   predIouThresh: share,
   stabilityScoreThresh: share,
+  /** Absent in adapters whose thresholds were tuned without it. */
+  relativeIouThresh: v.optional(share),
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
   images: whole,

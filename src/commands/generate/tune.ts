@@ -12,6 +12,7 @@ import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generatorFlags, generatorOptions } from '../options/generator'
 import { findTuneImage, type Trial, TUNING_FLOORS, type TuneImage } from '../../../engine/tune/tune-thresholds'
+import { thresholdText } from '../../evaluation/tuned-thresholds'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { tuneGenerator } from '../../../engine/tune/tune-generator'
 import { interruption } from '../../host/interrupt'
@@ -115,7 +116,11 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       const trying = new Progress('trying thresholds', undefined)
       const part = choice(values, 'split', ['train', 'val', 'test', 'all'])!
       const onProgress = (done: number) => trying.update(done)
-      const { tuned, parts } = await tuneGenerator(images, generator.options, part, { areas: !store, onProgress })
+      const { tuned, parts } = await tuneGenerator(images, generator.options, part, {
+        areas: !store,
+        relativeIou: number(values, 'relative-iou-thresh'),
+        onProgress,
+      })
       const { best, before, trials } = tuned
       const seen = images.map(({ view }, i) => `${inputs[i].name}: ${describeView(view)}`)
       if (!best.f1)
@@ -170,5 +175,5 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
   },
 }
 
-const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>
-  `predicted IoU above ${predIouThresh}, stability from ${stabilityScoreThresh}, area from ${minArea} pixels: mean F1 ${percent(f1)}\n${scoreLines(scores)}`
+const describe = ({ thresholds, f1, scores }: Trial) =>
+  `${thresholdText(thresholds)}, area from ${thresholds.minArea} pixels: mean F1 ${percent(f1)}\n${scoreLines(scores)}`

@@ -19,7 +19,11 @@ export function knownSettings(
   const suit = thresholds?.prompts === (head ? 'learned' : 'grid')
   return {
     thresholds: suit
-      ? { predIouThresh: thresholds!.predIouThresh, stabilityScoreThresh: thresholds!.stabilityScoreThresh }
+      ? {
+          predIouThresh: thresholds!.predIouThresh,
+          stabilityScoreThresh: thresholds!.stabilityScoreThresh,
+          relativeIouThresh: thresholds!.relativeIouThresh ?? 0,
+        }
       : null,
     strength: strength ?? null,
     warnings: speaksAgainst(profile, PAGE),

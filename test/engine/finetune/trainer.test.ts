@@ -37,6 +37,23 @@ test('the loss falls; pausing and resuming from bytes gives the same bits; an ab
   assert.ok(masks > 0)
 })
 
+test('a prompt head has its own learning rate, and no weight decay', async () => {
+  const lora = { rank: 2 }
+  const recipe = checkRecipe({ lora, head: { learningRate: 2e-3 }, optimizer: { learningRate: 5e-4 } }, 64)
+  const { parameters, release } = await openAdaptation(model, recipe)
+  assert.equal(
+    parameters.chunks.map(({ rate, decays }) => [rate, decays]),
+    [
+      [1, true],
+      [4, false],
+    ],
+  )
+  release()
+  const { head, optimizer } = defaultRecipe
+  assert.ok(head.learningRate >= optimizer.learningRate, 'it begins with nothing')
+  assert.throws(() => checkRecipe({ head: { learningRate: 0 } }, 64), /head\.learningRate must be a number/)
+})
+
 test('the score is that of wgsam train', async () => {
   const images = await readSamples(model.engine, discSamples(), 'samples')
   const predictor = await Predictor.create(model, { slots: 2, prompts: 16 })
@@ -146,6 +163,7 @@ test('a training begins with the values of an adapter, which decides its layers'
     ...validated,
     from: earlier,
     optimizer: { learningRate: 1e-12 },
+    head: { learningRate: 1e-12 },
   })
   assert.is(best?.step, 0)
   assert.is(best?.score, base)

@@ -14,16 +14,27 @@ import {
   recordExchange,
   recordOptimizerStep,
 } from '../../../engine/train/adam'
-import { ParameterSet } from '../../../engine/train/parameters'
+import { ParameterSet, type ParameterSpec } from '../../../engine/train/parameters'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 
 const SIZES = [1, 64, 65, 777, 3000]
 const LOSSES = Float32Array.of(2, 5)
 
-async function trainer(config: Partial<OptimizerConfig>, sizes = SIZES, maxBytes?: number, seed = 1) {
+async function trainer(
+  config: Partial<OptimizerConfig>,
+  sizes = SIZES,
+  maxBytes?: number,
+  seed = 1,
+  updates: readonly Pick<ParameterSpec, 'decays' | 'rate'>[] = [],
+) {
   const settings = { ...defaultOptimizer, ...config }
-  const specs = sizes.map((size, i) => ({ name: `p${i}`, shape: [size], init: randomArray(seed + i, size) }))
+  const specs = sizes.map((size, i): ParameterSpec => ({
+    name: `p${i}`,
+    shape: [size],
+    init: randomArray(seed + i, size),
+    ...updates[i],
+  }))
   const parameters = new ParameterSet(engine, specs, maxBytes, !!settings.average)
   const g = new Graph(engine)
   const losses = g.input('losses', [2])
@@ -62,15 +73,17 @@ function reference({ settings, specs }: Trainer, steps: { gradients: Float32Arra
     const norm = scale * Math.sqrt(gradients.reduce((s, g) => g.reduce((a, x) => a + x * x, s), 0))
     const clip = maxNorm ? Math.min(1, maxNorm / (norm + 1e-6)) : 1
     values.forEach((x, p) => {
+      const { decays = true, rate: factor = 1 } = specs[p]
+      const [own, decay] = [factor * rate, decays ? weightDecay : 0]
       for (let i = 0; i < x.length; i++) {
         let gradient = gradients[p][i] * scale * clip
-        if (algorithm === 'adamw') x[i] *= 1 - rate * weightDecay
-        else gradient += weightDecay * x[i]
+        if (algorithm === 'adamw') x[i] *= 1 - own * decay
+        else gradient += decay * x[i]
         m[p][i] = betas[0] * m[p][i] + (1 - betas[0]) * gradient
         v[p][i] = betas[1] * v[p][i] + (1 - betas[1]) * gradient ** 2
         const first = m[p][i] / (1 - betas[0] ** (k + 1))
         const second = v[p][i] / (1 - betas[1] ** (k + 1))
-        x[i] -= (rate * first) / (Math.sqrt(second) + eps)
+        x[i] -= (own * first) / (Math.sqrt(second) + eps)
       }
     })
   })
@@ -108,6 +121,31 @@ test('three steps of Adam and AdamW, clipped or not, in one arena or many', asyn
         }
         trained.end()
       }
+})
+
+test('parameters have learning rates and weight decay of their own', async () => {
+  const updates = [{}, { rate: 4 }, { rate: 4, decays: false }, { rate: 4, decays: false }, { rate: 0.5 }]
+  for (const algorithm of ['adam', 'adamw'] as const) {
+    const trained = await trainer({ algorithm, weightDecay: 0.1, maxNorm: 0.5 }, SIZES, undefined, 1, updates)
+    assert.equal(
+      trained.parameters.chunks.map(({ rate, decays }) => [rate, decays]),
+      [
+        [1, true],
+        [4, true],
+        [4, false],
+        [0.5, true],
+      ],
+    )
+    const steps = [1, 2].map((k) => ({ gradients: randomGradients(10 * k), rate: 0.01 * k, scale: 1 }))
+    for (const { gradients, rate } of steps) await trained.step(gradients, rate)
+    const got = await trained.parameters.download()
+    const { values } = reference(trained, steps)
+    got.forEach((state, p) => {
+      const error = relativeError([...state.values], [...values[p]])
+      assert.ok(error < 1e-6, `${algorithm}: ${state.name} off by ${error}`)
+    })
+    trained.end()
+  }
 })
 
 test('moving averages of the values, with a decay that grows, in one arena or many', async () => {

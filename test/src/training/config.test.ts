@@ -186,14 +186,14 @@ test('the hash covers exactly the values that differ from their defaults', () =>
 test('a changed default raises the version of the checkpoints, whose hash does not contain defaults', () => {
   const { lora, loss, optimizer, schedule, prompts, validation, ...rest } = checkConfig({ data: ['x'] }, '')
   // a new option is added here; a default that changes goes with a new version
-  assert.is(CHECKPOINT_VERSION, 8)
+  assert.is(CHECKPOINT_VERSION, 9)
   assert.equal(
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
   assert.is(rest.matmulPrecision, 'high')
   assert.is(rest.average, 0.999)
-  assert.equal(rest.head, { weight: 0.5 })
+  assert.equal(rest.head, { weight: 0.5, learningRate: 3e-3 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   assert.is(rest.synthetic, 0)
   assert.is(rest.minutes, null)
@@ -274,9 +274,11 @@ test('flags for how much a validation measures', () => {
 test('flags for the prompt head', () => {
   const read = (...words: string[]) => configFromFlags(parse({ ...command, options: configOptions }, words).values)
   assert.equal(read('--head', '0.25'), { head: { weight: 0.25 } })
+  assert.equal(read('--head-lr', '1e-3'), { head: { learningRate: 1e-3 } })
   assert.equal(read('--no-head'), { head: { weight: 0 } })
   assert.throws(() => read('--head', '1', '--no-head'), /exclude each other/)
   assert.match(refusal({ data: ['x'], head: { weight: -1 } }), /head\.weight must be a number from 0 to 1000/)
+  assert.match(refusal({ data: ['x'], head: { learningRate: 0 } }), /head\.learningRate must be a number above 0/)
 })
 
 test('paths of files become absolute, names of models stay', () => {

@@ -102,6 +102,12 @@ export const learning: Flags = {
     value: 'X',
     about: 'weight of the prompt head’s loss; the head proposes prompts to the generator (default 0.5)',
   },
+  'head-lr': {
+    path: 'head.learningRate',
+    kind: 'number',
+    value: 'X',
+    about: 'learning rate of the prompt head, which follows the same schedule as --lr (default 0.003)',
+  },
   'no-head': { path: 'head.weight', kind: 'zero', about: 'train no prompt head: the same as --head 0' },
   prompts: {
     path: 'prompts.count',
