@@ -26,10 +26,10 @@ export interface FilterOptions {
   /** Drop one of two masks that share more than this fraction of the smaller one: see containment.ts; 1 is off. */
   containmentThresh: number
   /**
-   * Of the masks that all this leaves, keep those whose predicted IoU is at least this fraction of the median of the image; 0 keeps all.
-   * In an image of clear particles a mask that would do elsewhere is probably ground.
+   * Of the masks that all this leaves, keep those whose score, predicted IoU times stability, is at least this fraction of the best of the
+   * image (their 90 % quantile); 0 keeps all. In an image of clear particles a mask that would do elsewhere is probably ground.
    */
-  relativeIouThresh: number
+  relativeScoreThresh: number
 }
 
 /** The filters, in the order in which they are applied. */
@@ -42,10 +42,13 @@ export const filterNames = [
   'boxNms',
   'maskNms',
   'containment',
-  'relativeIou',
+  'relativeScore',
 ] as const
 /** The name of a filter, in the order in which they are applied. */
 export type FilterName = (typeof filterNames)[number]
+
+/** The quantile of the scores of an image that stands for its best: a single mask does not decide, and most of them may be wrong. */
+const BEST = 0.9
 
 /** The candidates that passed, by index, and how many each filter took out. */
 export interface Filtered {
@@ -102,10 +105,14 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
     const nested = suppressNested(candidates, alive, overlaps, options.containmentThresh)
     keep('containment', (i) => !nested.has(i))
   }
-  if (options.relativeIouThresh > 0) {
-    const scored = alive.filter((i) => !unscored(i)).map((i) => candidates[i].predictedIou).reverse()
-    const least = scored.length ? options.relativeIouThresh * quantile(scored, 0.5) : 0
-    keep('relativeIou', (i) => unscored(i) || candidates[i].predictedIou >= least)
+  if (options.relativeScoreThresh > 0) {
+    const score = (i: number) => candidates[i].predictedIou * candidates[i].stability
+    const scores = Float64Array.from(
+      alive.filter((i) => !unscored(i)),
+      score,
+    ).sort()
+    const least = scores.length ? options.relativeScoreThresh * quantile(scores, BEST) : 0
+    keep('relativeScore', (i) => unscored(i) || score(i) >= least)
   }
   return { kept: alive, removed }
 }

@@ -103,8 +103,8 @@ function thresholdsOf(
   given: Partial<GeneratorOptions>,
 ): Partial<GeneratorOptions> {
   if (thresholds?.prompts !== promptsUsed(checkGeneratorOptions(given), head)) return {}
-  const { predIouThresh, stabilityScoreThresh, relativeIouThresh = 0 } = thresholds
-  return { predIouThresh, stabilityScoreThresh, relativeIouThresh }
+  const { predIouThresh, stabilityScoreThresh, relativeScoreThresh = 0 } = thresholds
+  return { predIouThresh, stabilityScoreThresh, relativeScoreThresh }
 }
 
 const bandOf = (sizes: DiameterQuantiles | DiameterBand): DiameterBand =>

@@ -90,7 +90,7 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   dropFrames: true,
   maskNmsThresh: 0.7,
   containmentThresh: 0.85,
-  relativeIouThresh: 0,
+  relativeScoreThresh: 0,
 
   pointScales: [],
   refinePoints: 0,
@@ -135,7 +135,7 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   whole('pointsPerBatch', 1, MAX_POINTS)
   for (const name of ['predIouThresh', 'stabilityScoreThresh', 'boxNmsThresh', 'cropNmsThresh'] as const)
     within(name, 0, 1)
-  for (const name of ['maskNmsThresh', 'containmentThresh', 'relativeIouThresh', 'maxArea', 'duplicateIou'] as const)
+  for (const name of ['maskNmsThresh', 'containmentThresh', 'relativeScoreThresh', 'maxArea', 'duplicateIou'] as const)
     within(name, 0, 1)
   within('floorPredIou', 0, 1)
   within('floorStability', 0, 1)

@@ -10,7 +10,7 @@ export interface StoredThresholds {
   predIouThresh: number
   stabilityScoreThresh: number
   /** See FilterOptions. Absent in adapters whose thresholds were tuned without it. */
-  relativeIouThresh?: number | undefined
+  relativeScoreThresh?: number | undefined
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: 'train' | 'val' | 'test' | 'all'
   images: number

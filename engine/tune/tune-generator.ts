@@ -2,7 +2,7 @@
 import type { GeneratorOptions } from '../generate/generator-options'
 import type { AdapterProfile, StoredThresholds } from '../train/adapter-profile'
 import { calibrateGenerator } from './calibrate-generator'
-import { TUNED_RELATIVE_IOU, type TuneImage, type Tuned, tuneThresholds } from './tune-thresholds'
+import { TUNED_RELATIVE_SCORE, type TuneImage, type Tuned, tuneThresholds } from './tune-thresholds'
 
 /**
  * Searches thresholds on images whose candidates were found with `options`, then calibrates the predicted IoU of the masks that
@@ -16,12 +16,12 @@ export async function tuneGenerator(
   part: StoredThresholds['part'],
   {
     areas,
-    relativeIou = TUNED_RELATIVE_IOU,
+    relativeScore = TUNED_RELATIVE_SCORE,
     onProgress,
-  }: { areas: boolean; relativeIou?: number | undefined; onProgress?(done: number): void },
+  }: { areas: boolean; relativeScore?: number | undefined; onProgress?(done: number): void },
 ): Promise<{ tuned: Tuned; parts: Pick<AdapterProfile, 'thresholds' | 'calibration'> }> {
   const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
-  const tuned = await tuneThresholds(images, options, { floors, areas, relativeIou, onProgress })
+  const tuned = await tuneThresholds(images, options, { floors, areas, relativeScore, onProgress })
   const used = { ...options, ...tuned.best.thresholds }
   const calibration = calibrateGenerator(images, used, options.floorPredIou) ?? undefined
   return { tuned, parts: { thresholds: storedThresholds(tuned, images, part, options), calibration } }
@@ -35,7 +35,7 @@ const storedThresholds = (
 ): StoredThresholds => ({
   predIouThresh: best.thresholds.predIouThresh,
   stabilityScoreThresh: best.thresholds.stabilityScoreThresh,
-  relativeIouThresh: best.thresholds.relativeIouThresh,
+  relativeScoreThresh: best.thresholds.relativeScoreThresh,
   part,
   images: images.length,
   instances: best.scores.instances,

@@ -13,7 +13,10 @@ import { boxes } from '../masks/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
 /** The thresholds that are searched, and the one that the search takes as given. */
-export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'relativeIouThresh'>
+export type Thresholds = Pick<
+  FilterOptions,
+  'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'relativeScoreThresh'
+>
 
 /** What a search needs to know of an image: its candidates without their pixels, and their overlaps with the labels. */
 export interface TuneImage {
@@ -44,17 +47,17 @@ export interface TuneOptions {
   floors: { predIouThresh: number; stabilityScoreThresh: number }
   /** Whether the minimum area is searched too; it suits only images of the same scale. */
   areas: boolean
-  /** The relativeIouThresh of all trials. */
-  relativeIou: number
+  /** The relativeScoreThresh of all trials. */
+  relativeScore: number
   /** Receives the number of trials so far. */
   onProgress?(done: number): void
 }
 
 /**
- * The relativeIouThresh with which thresholds are tuned. It is not searched: on a few images like those of the training nearly any value
+ * The relativeScoreThresh with which thresholds are tuned. It is not searched: on a few images like those of the training nearly any value
  * does, and it is meant for other images (docs/results.md#thresholds-of-the-generator).
  */
-export const TUNED_RELATIVE_IOU = 0.9
+export const TUNED_RELATIVE_SCORE = 0.85
 
 /** Candidates of the search must pass these: no threshold below them is worth trying. */
 export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }
@@ -132,7 +135,7 @@ const around = ({ predIouThresh, stabilityScoreThresh, minArea }: Thresholds) =>
 export async function tuneThresholds(
   images: readonly TuneImage[],
   options: FilterOptions,
-  { floors, areas, relativeIou, onProgress = () => {} }: TuneOptions,
+  { floors, areas, relativeScore, onProgress = () => {} }: TuneOptions,
 ): Promise<Tuned> {
   const trialOf = new Map<string, Trial>()
   const evaluate = (thresholds: Thresholds): Trial => {
@@ -146,8 +149,8 @@ export async function tuneThresholds(
     trialOf.set(key, trial)
     return trial
   }
-  const { predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh } = options
-  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh })
+  const { predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh } = options
+  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh })
   const search = async (grid: typeof COARSE) => {
     const minAreas = areas ? grid.minArea : [minArea]
     for (const predIouThresh of grid.predIouThresh) {
@@ -155,7 +158,7 @@ export async function tuneThresholds(
       for (const stabilityScoreThresh of grid.stabilityScoreThresh) {
         if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
         for (const minArea of minAreas)
-          evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeIouThresh: relativeIou })
+          evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh: relativeScore })
         onProgress(trialOf.size)
         await new Promise((resolve) => setTimeout(resolve)) // lets interrupts through
       }

@@ -13,10 +13,11 @@ const partNames: Record<StoredThresholds['part'], string> = {
 export const thresholdText = ({
   predIouThresh,
   stabilityScoreThresh,
-  relativeIouThresh = 0,
+  relativeScoreThresh = 0,
 }: Pick<GeneratorOptions, 'predIouThresh' | 'stabilityScoreThresh'> &
-  Partial<Pick<GeneratorOptions, 'relativeIouThresh'>>): string =>
-  `predicted IoU above ${predIouThresh}${relativeIouThresh ? ` and from ${relativeIouThresh} of the image’s median` : ''}, stability from ${stabilityScoreThresh}`
+  Partial<Pick<GeneratorOptions, 'relativeScoreThresh'>>): string =>
+  `predicted IoU above ${predIouThresh}, stability from ${stabilityScoreThresh}` +
+  (relativeScoreThresh ? `, both together from ${relativeScoreThresh} of the image’s best` : '')
 
 /** Where an adapter's thresholds come from, and what they are: "tuned on 6 validation images: predicted IoU above …". */
 export const describeThresholds = (stored: StoredThresholds): string =>

@@ -20,7 +20,7 @@ export const filterTitles: Record<string, string> = {
   boxNms: 'box overlap',
   maskNms: 'mask overlap',
   containment: 'nested in another',
-  relativeIou: 'predicted IoU, against the median of the image',
+  relativeScore: 'score far below the best of the image',
 }
 
 /** Images with fewer masks on average have few. */

@@ -71,7 +71,7 @@ export interface ProposeRequest {
   pointsPerSide: number
   predIouThresh: number
   stabilityScoreThresh: number
-  relativeIouThresh: number
+  relativeScoreThresh: number
   /** The median diameter of the particles in pixels of the image; 'auto': it is estimated. */
   diameter: number | 'auto'
   /** Tiles at most in which an image of small particles is seen; 1: it is always seen whole. */
@@ -154,7 +154,7 @@ export interface AdapterSummary {
   /** How it was trained; null if it was read from a file. */
   training: TrainingSummary | null
   /** The generator's thresholds that suit it, if it knows them. */
-  thresholds: { predIouThresh: number; stabilityScoreThresh: number; relativeIouThresh: number } | null
+  thresholds: { predIouThresh: number; stabilityScoreThresh: number; relativeScoreThresh: number } | null
   /** The strength that was chosen, with the scores of the base model and the adapter, if it knows them. */
   strength: StoredStrength | null
   /** What its own measurements say against it, as clauses; empty if nothing does. */

@@ -27,7 +27,7 @@ export const filterOptionNames = [
   'dropFrames',
   'maskNmsThresh',
   'containmentThresh',
-  'relativeIouThresh',
+  'relativeScoreThresh',
 ] as const satisfies readonly (keyof FilterOptions)[]
 
 export interface Refiltered {

@@ -107,7 +107,7 @@ function worker(told: Told) {
       ]
       const source = { name: 'validation images', foreign: false, images: 1, base, adapter: own }
       const strength = { value: 0.75, safe: true, sources: [source] }
-      const thresholds = { predIouThresh: 0.65, stabilityScoreThresh: 0.75, relativeIouThresh: 0.9 }
+      const thresholds = { predIouThresh: 0.65, stabilityScoreThresh: 0.75, relativeScoreThresh: 0.9 }
       const summary = { file: null, rank, head: true, training, thresholds, strength, warnings: [] }
       return { adapter: {}, head: [], profile: { size: 512 }, model: 'model', inputSize: 512, summary }
     },

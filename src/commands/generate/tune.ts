@@ -118,7 +118,7 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       const onProgress = (done: number) => trying.update(done)
       const { tuned, parts } = await tuneGenerator(images, generator.options, part, {
         areas: !store,
-        relativeIou: number(values, 'relative-iou-thresh'),
+        relativeScore: number(values, 'relative-score-thresh'),
         onProgress,
       })
       const { best, before, trials } = tuned

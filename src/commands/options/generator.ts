@@ -103,11 +103,11 @@ const table: TableRow[] = [
     'drop one of two masks if more than this fraction of the smaller one is inside the larger one; 1 turns it off',
   ],
   [
-    'relativeIouThresh',
+    'relativeScoreThresh',
     'number',
     '0-1',
-    'of the masks that all other filters keep, keep those whose predicted IoU is at least this fraction of the median of the image; ' +
-      '0 turns it off. The thresholds of an adapter have their own',
+    'of the masks that all other filters keep, keep those whose score (predicted IoU times stability) is at least this fraction of ' +
+      'the best of the image; 0 turns it off. The thresholds of an adapter have their own',
   ],
   ['fillHoles', 'number', 'PIXELS', 'fill smaller holes of each mask'],
   ['dropIslands', 'number', 'PIXELS', 'drop smaller disconnected parts of each mask'],
@@ -202,7 +202,7 @@ const Tuned = v.object({
     predIouThresh: fraction,
     stabilityScoreThresh: fraction,
     minArea: v.pipe(finiteNumber, v.minValue(0)),
-    relativeIouThresh: v.optional(fraction, 0),
+    relativeScoreThresh: v.optional(fraction, 0),
   }),
 })
 
@@ -283,9 +283,9 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
-  const { predIouThresh, stabilityScoreThresh, relativeIouThresh } = stored ?? {}
-  const options = await generatorOptions(values, stored && { predIouThresh, stabilityScoreThresh, relativeIouThresh })
-  const given = (['predIouThresh', 'stabilityScoreThresh', 'relativeIouThresh'] as const)
+  const { predIouThresh, stabilityScoreThresh, relativeScoreThresh } = stored ?? {}
+  const options = await generatorOptions(values, stored && { predIouThresh, stabilityScoreThresh, relativeScoreThresh })
+  const given = (['predIouThresh', 'stabilityScoreThresh', 'relativeScoreThresh'] as const)
     .map((name) => kebab(name))
     .filter((name) => values[name] !== undefined)
   const origin = () => {

@@ -22,7 +22,7 @@ export function knownSettings(
       ? {
           predIouThresh: thresholds!.predIouThresh,
           stabilityScoreThresh: thresholds!.stabilityScoreThresh,
-          relativeIouThresh: thresholds!.relativeIouThresh ?? 0,
+          relativeScoreThresh: thresholds!.relativeScoreThresh ?? 0,
         }
       : null,
     strength: strength ?? null,

@@ -331,7 +331,7 @@ test('candidates can be filtered', () => {
     boxNmsThresh: 0.7,
     maskNmsThresh: 0.5,
     containmentThresh: 0.85,
-    relativeIouThresh: 0,
+    relativeScoreThresh: 0,
   })
   assert.is(kept.length + Object.values(removed).reduce((a, b) => a + b, 0), all.candidates.length)
 })

@@ -18,7 +18,7 @@ const off: FilterOptions = {
   boxNmsThresh: 1,
   maskNmsThresh: 1,
   containmentThresh: 1,
-  relativeIouThresh: 0,
+  relativeScoreThresh: 0,
 }
 const mask = (over: Partial<CandidateMeasures> = {}): CandidateMeasures => ({
   area: 50,
@@ -189,23 +189,26 @@ test('masks that overlap a little are kept', () => {
   assert.equal(run(set, { containmentThresh: 0.5, maskNmsThresh: 0.5 }).kept, [0, 1])
 })
 
-test('a predicted IoU far below the median of what is kept', () => {
-  const ious = [0.99, 0.7, 0.98, 0.9, 0.95, 0.3]
-  const set = setOf(ious.map((predictedIou) => mask({ predictedIou })))
-  // with 0.3 the median is (0.9 + 0.95) / 2, without it 0.95
-  assert.equal(run(set, { relativeIouThresh: 0.9 }), { kept: [0, 2, 4, 3], removed: { relativeIou: 2 } })
-  assert.equal(run(set, { relativeIouThresh: 0.96 }).kept, [0, 2, 4, 3])
-  const above = run(set, { predIouThresh: 0.5, relativeIouThresh: 0.96 })
-  assert.equal(above, { kept: [0, 2, 4], removed: { predictedIou: 1, relativeIou: 2 } }, 'of what the others keep')
-  assert.equal(run(set, { relativeIouThresh: 1 }).kept, [0, 2, 4], 'half stay, whatever the fraction')
-  const unscored = setOf([...set.candidates, mask({ predictedIou: 0, origin: 'watershed' })])
-  assert.equal(run(unscored, { relativeIouThresh: 0.9 }).kept, [0, 2, 4, 3, 6], 'what has no score has no part in it')
-  const none = setOf([mask({ predictedIou: 0, origin: 'watershed' })])
-  assert.equal(run(none, { relativeIouThresh: 0.9 }).kept, [0])
+test('a score far below the best of the image', () => {
+  const scores = [0.8, 0.5, 0.95, 0.6, 0.9, 0.7]
+  const set = setOf(scores.map((score) => mask({ predictedIou: score / 0.5, stability: 0.5 })))
+  // the 90 % quantile is 0.925
+  assert.equal(run(set, { relativeScoreThresh: 0.7 }), { kept: [2, 4, 0, 5], removed: { relativeScore: 2 } })
+  assert.equal(run(set, { relativeScoreThresh: 0.9 }).kept, [2, 4])
+  const above = run(set, { predIouThresh: 1.1, relativeScoreThresh: 0.7 })
+  assert.equal(above, { kept: [2, 4, 0, 5], removed: { predictedIou: 1, relativeScore: 1 } }, 'of what the others keep')
+  const unstable = setOf([mask({ predictedIou: 0.9, stability: 0.9 }), mask({ predictedIou: 0.95, stability: 0.5 })])
+  assert.equal(run(unstable, { relativeScoreThresh: 0.85 }).kept, [0])
+  const alone = setOf([mask({ predictedIou: 0.5 })])
+  assert.equal(run(alone, { relativeScoreThresh: 1 }).kept, [0], 'the best stays')
+  const unscored = setOf([...set.candidates, mask({ predictedIou: 0, stability: 0, origin: 'watershed' })])
+  assert.equal(run(unscored, { relativeScoreThresh: 0.7 }).kept, [2, 4, 0, 5, 6], 'what has no score has no part in it')
+  const none = setOf([mask({ predictedIou: 0, stability: 0, origin: 'watershed' })])
+  assert.equal(run(none, { relativeScoreThresh: 0.9 }).kept, [0])
 })
 
 test('an empty set, and overlaps that name no candidate', () => {
-  const all = { maskNmsThresh: 0.5, containmentThresh: 0.5, boxNmsThresh: 0.5, relativeIouThresh: 0.9 }
+  const all = { maskNmsThresh: 0.5, containmentThresh: 0.5, boxNmsThresh: 0.5, relativeScoreThresh: 0.9 }
   assert.equal(run(setOf([]), all).kept, [])
   assert.throws(() => run(setOf([mask()], [[0, 1, 3]]), { maskNmsThresh: 0.5 }), /an overlap of 0 and 1 does not fit/)
 })

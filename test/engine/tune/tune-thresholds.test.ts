@@ -49,7 +49,7 @@ test('finds thresholds that separate right from wrong masks', async () => {
   const { best, before, trials } = await tuneThresholds([image()], options, {
     floors: { predIouThresh: 0.4, stabilityScoreThresh: 0.4 },
     areas: true,
-    relativeIou: 0,
+    relativeScore: 0,
   })
   assert.is(before.scores.at[0].found, 0, 'the defaults find none')
   assert.is(best.f1, 1)
@@ -66,7 +66,7 @@ test('thresholds below the floors are not tried', async () => {
   const { trials } = await tuneThresholds(
     [image()],
     { ...defaultGeneratorOptions, maxArea: 1 },
-    { floors, areas: true, relativeIou: 0 },
+    { floors, areas: true, relativeScore: 0 },
   )
   assert.ok(trials.every(({ thresholds }) => thresholds.predIouThresh >= 0.8 && thresholds.stabilityScoreThresh >= 0.7))
 })
@@ -74,7 +74,7 @@ test('thresholds below the floors are not tried', async () => {
 test('without a search of areas the minimum area stays as it is', async () => {
   const options = { ...defaultGeneratorOptions, maxArea: 1, minArea: 7 }
   const floors = { predIouThresh: 0.4, stabilityScoreThresh: 0.4 }
-  const { trials } = await tuneThresholds([image()], options, { floors, areas: false, relativeIou: 0 })
+  const { trials } = await tuneThresholds([image()], options, { floors, areas: false, relativeScore: 0 })
   assert.ok(trials.every(({ thresholds }) => thresholds.minArea === 7))
 })
 
@@ -100,9 +100,9 @@ test('of thresholds that score alike, the one with the better count wins', async
   const { best, trials } = await tuneThresholds([{ set, pairs: overlaps, ious: none }], options, {
     floors,
     areas: false,
-    relativeIou: 0.5,
+    relativeScore: 0.5,
   })
-  assert.ok(trials.slice(0, 20).every(({ thresholds }) => thresholds.relativeIouThresh === 0.5))
+  assert.ok(trials.slice(0, 20).every(({ thresholds }) => thresholds.relativeScoreThresh === 0.5))
   assert.is(trials[0].scores.masks, 413, 'the highest F1 is that of all masks')
   assert.is(best.scores.masks, 410)
 })

@@ -19,7 +19,7 @@ const points = signal<number | null>(null)
 const TILES = [1, 4, 9, 16, 64]
 /** Null: what suits the device. */
 const tiles = signal<number | null>(null)
-const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeIouThresh: 0 }
+const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0 }
 
 export function ProposeSheet() {
   const close = () => (sheet.value = null)
@@ -34,7 +34,7 @@ export function ProposeSheet() {
     const thresholds = {
       predIouThresh: Number(typedIou.value ?? usual.predIouThresh),
       stabilityScoreThresh: Number(typedStability.value ?? usual.stabilityScoreThresh),
-      relativeIouThresh: usual.relativeIouThresh,
+      relativeScoreThresh: usual.relativeScoreThresh,
     }
     void propose(names, { pointsPerSide: side, tiles: most, ...thresholds }, diameterOf)
   }

@@ -10,7 +10,7 @@ import { gpu, model, review } from './studio'
 
 export type ProposalSettings = Pick<
   ProposeRequest,
-  'pointsPerSide' | 'predIouThresh' | 'stabilityScoreThresh' | 'relativeIouThresh' | 'tiles'
+  'pointsPerSide' | 'predIouThresh' | 'stabilityScoreThresh' | 'relativeScoreThresh' | 'tiles'
 >
 
 /**

@@ -20,7 +20,7 @@ const defaults: FilterOptions = {
   boxNmsThresh: 1,
   maskNmsThresh: 1,
   containmentThresh: 1,
-  relativeIouThresh: 0,
+  relativeScoreThresh: 0,
 }
 
 /** The share of the smaller of two masks from which one of them is left out, where the filter of nested masks is off. */

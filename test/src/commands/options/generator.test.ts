@@ -50,20 +50,23 @@ for (const [what, values, adapter, iou, stability, says] of [
     assert.match(thresholds, says)
   })
 
-test('how far below the median of an image a predicted IoU may be: of the adapter, a file or a flag', async () => {
+test('how far below the best of an image a score may be: of the adapter, a file or a flag', async () => {
   const adapter = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
-  const stored = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeIouThresh: 0.9, ...tunedOnSixImages }
+  const stored = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0.9, ...tunedOnSixImages }
   await updateAdapterProfile(adapter, { thresholds: stored })
   const { options, thresholds } = await chooseGeneratorOptions({}, adapter)
-  assert.is(options.relativeIouThresh, 0.9)
-  assert.match(thresholds, /predicted IoU above 0\.7 and from 0\.9 of the image’s median, stability from 0\.8$/)
+  assert.is(options.relativeScoreThresh, 0.9)
+  assert.match(
+    thresholds,
+    /predicted IoU above 0\.7, stability from 0\.8, both together from 0\.9 of the image’s best$/,
+  )
   const relative = async (values: Values, path: string | null = adapter) =>
-    (await chooseGeneratorOptions(values, path)).options.relativeIouThresh
+    (await chooseGeneratorOptions(values, path)).options.relativeScoreThresh
   assert.is(await relative({}, folder), 0, 'thresholds that were tuned without it')
   assert.is(await relative({ thresholds: 'default' }), 0)
-  assert.is(await relative({ 'relative-iou-thresh': '0' }), 0)
+  assert.is(await relative({ 'relative-score-thresh': '0' }), 0)
   const own = join(adapter, 'tuned.json')
-  writeFileSync(own, JSON.stringify({ thresholds: { ...stored, minArea: 0, relativeIouThresh: 0.8 } }))
+  writeFileSync(own, JSON.stringify({ thresholds: { ...stored, minArea: 0, relativeScoreThresh: 0.8 } }))
   assert.is(await relative({ thresholds: own }), 0.8)
   assert.is(await relative({ thresholds: file }), 0)
 })
