@@ -19,7 +19,14 @@ const loaded = signal<{ session: ImageSession; candidates: Candidates | null } |
 const options = signal<FilterOptions | null>(null)
 
 interface Slider {
-  key: 'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'maxArea' | 'maskNmsThresh' | 'containmentThresh'
+  key:
+    | 'predIouThresh'
+    | 'stabilityScoreThresh'
+    | 'relativeScoreThresh'
+    | 'minArea'
+    | 'maxArea'
+    | 'maskNmsThresh'
+    | 'containmentThresh'
   label: string
   title: string
   /** The value at a slider position, 0 to 1; areas grow with its square. */
@@ -49,6 +56,13 @@ const sliders: Slider[] = [
     label: 'Stability at least',
     title: 'Keeps masks that change little with the mask threshold',
     ...share,
+  },
+  {
+    key: 'relativeScoreThresh',
+    label: 'Of the image’s best, at least',
+    title: 'Keeps masks whose predicted IoU times stability is at least this fraction of the best of the image',
+    ...share,
+    text: (value) => (value <= 0 ? 'off' : share.text(value)),
   },
   {
     key: 'minArea',
