@@ -89,8 +89,10 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
     const stay = new Set(suppressBoxes(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
     keep('boxNms', (i) => stay.has(i))
   }
-  const overlaps = options.maskNmsThresh < 1 || options.containmentThresh < 1 ? new OverlapIndex(set) : null
-  if (overlaps && options.maskNmsThresh < 1) {
+  let index: OverlapIndex | null = null
+  const overlapIndex = () => (index ??= new OverlapIndex(set))
+  if (options.maskNmsThresh < 1) {
+    const overlaps = overlapIndex()
     const stays = new Uint8Array(candidates.length)
     keep('maskNms', (i) => {
       const rival = overlaps.some(i, (k, shared) => {
@@ -101,8 +103,8 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
       return !rival
     })
   }
-  if (overlaps && options.containmentThresh < 1) {
-    const nested = suppressNested(candidates, alive, overlaps, options.containmentThresh)
+  if (options.containmentThresh < 1) {
+    const nested = suppressNested(candidates, alive, overlapIndex(), options.containmentThresh)
     keep('containment', (i) => !nested.has(i))
   }
   if (options.relativeScoreThresh > 0) {

@@ -92,8 +92,7 @@ export class ParameterSet {
   ) {
     if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
     const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
-    const lengths: number[] = [0]
-    const updates: Pick<ParameterChunk, 'decays' | 'rate'>[] = []
+    const chunks: ({ length: number } & Pick<ParameterChunk, 'decays' | 'rate'>)[] = []
     const names = new Set<string>()
     const planned = specs.map(({ name, shape, init, decays = true, rate = 1 }) => {
       if (names.has(name)) throw new Error(`two parameters are named ${name}`)
@@ -106,20 +105,18 @@ export class ParameterSet {
         throw new Error(
           `${name} [${shape.join(', ')}] takes ${size * 4} bytes; this adapter binds at most ${maxBytes} at once`,
         )
-      const last = updates.at(-1)
-      if (!last) updates.push({ decays, rate })
-      else if (lengths[lengths.length - 1] + padded > limit || decays !== last.decays || rate !== last.rate) {
-        lengths.push(0)
-        updates.push({ decays, rate })
-      }
-      const chunk = lengths.length - 1
-      const offset = lengths[chunk]
-      lengths[chunk] += padded
-      return { chunk, offset }
+      let last = chunks.at(-1)
+      if (!last || last.length + padded > limit || decays !== last.decays || rate !== last.rate)
+        chunks.push((last = { length: 0, decays, rate }))
+      const offset = last.length
+      last.length += padded
+      return { chunk: chunks.length - 1, offset }
     })
-    const arena = (kind: TensorKind, label: string, i: number) => engine.persistent(kind, `${label} ${i}`, [lengths[i]])
-    this.chunks = lengths.map((_, i) => ({
-      ...updates[i],
+    const arena = (kind: TensorKind, label: string, i: number) =>
+      engine.persistent(kind, `${label} ${i}`, [chunks[i].length])
+    this.chunks = chunks.map(({ decays, rate }, i) => ({
+      decays,
+      rate,
       values: arena('adapter', 'parameters', i),
       gradients: arena('gradient', 'gradients', i),
       m: arena('optimizer', 'first moments', i),

@@ -19,14 +19,7 @@ const loaded = signal<{ session: ImageSession; candidates: Candidates | null } |
 const options = signal<FilterOptions | null>(null)
 
 interface Slider {
-  key:
-    | 'predIouThresh'
-    | 'stabilityScoreThresh'
-    | 'relativeScoreThresh'
-    | 'minArea'
-    | 'maxArea'
-    | 'maskNmsThresh'
-    | 'containmentThresh'
+  key: Exclude<keyof FilterOptions, 'dropFrames' | 'boxNmsThresh'>
   label: string
   title: string
   /** The value at a slider position, 0 to 1; areas grow with its square. */
