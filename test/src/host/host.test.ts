@@ -45,8 +45,11 @@ test('the self-test passes here, and detects a wrong and a missing result', asyn
 
 test('a terminal that is closed requests a stop once, as Ctrl-C does', async () => {
   const interrupt = interruption(() => {})
+  // Waiting for a signal does not keep Node's event loop alive, so without the timer the test may end before the signal comes.
+  const alive = setInterval(() => {}, 1000)
   process.kill(process.pid, 'SIGHUP')
   assert.is(await interrupt.signal, 'SIGHUP')
+  clearInterval(alive)
   process.kill(process.pid, 'SIGHUP')
   await new Promise((resolve) => setTimeout(resolve, 50))
   assert.ok(interrupt.requested)
