@@ -64,7 +64,13 @@ export type {
   Overlap,
   RejectionReason,
 } from './generate/candidate'
-export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
+export {
+  filterCandidates,
+  type Filtered,
+  type FilterName,
+  type FilterOptions,
+  type ScoreThresholds,
+} from './generate/filter'
 export { candidatesAtScale, type ScaleHooks } from './generate/at-scale'
 export { generate, type Generated, type GeneratedMask, type GenerateOptions } from './generate/generate'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'

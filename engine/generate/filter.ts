@@ -32,6 +32,18 @@ export interface FilterOptions {
   relativeScoreThresh: number
 }
 
+/** The names of the thresholds of a mask's score. They depend on the model, so they are tuned for an adapter and stored with it. */
+export const scoreThresholdNames = ['predIouThresh', 'stabilityScoreThresh', 'relativeScoreThresh'] as const
+/** The thresholds of a mask's score. */
+export type ScoreThresholds = Pick<FilterOptions, (typeof scoreThresholdNames)[number]>
+
+/** The thresholds of a mask's score, among others. */
+export const scoreThresholdsOf = (all: ScoreThresholds): ScoreThresholds => ({
+  predIouThresh: all.predIouThresh,
+  stabilityScoreThresh: all.stabilityScoreThresh,
+  relativeScoreThresh: all.relativeScoreThresh,
+})
+
 /** The filters, in the order in which they are applied. */
 export const filterNames = [
   'predictedIou',

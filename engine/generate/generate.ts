@@ -10,7 +10,7 @@ import { type ImageSource, readPixels } from '../segment/image-source'
 import type { AdapterProfile } from '../train/adapter-profile'
 import { candidatesAtScale } from './at-scale'
 import type { GeneratedSet } from './candidate'
-import { filterCandidates } from './filter'
+import { filterCandidates, scoreThresholdsOf } from './filter'
 import { MaskGenerator } from './generator'
 import { checkGeneratorOptions, type GeneratorOptions, promptsUsed } from './generator-options'
 
@@ -103,8 +103,7 @@ function thresholdsOf(
   given: Partial<GeneratorOptions>,
 ): Partial<GeneratorOptions> {
   if (thresholds?.prompts !== promptsUsed(checkGeneratorOptions(given), head)) return {}
-  const { predIouThresh, stabilityScoreThresh, relativeScoreThresh = 0 } = thresholds
-  return { predIouThresh, stabilityScoreThresh, relativeScoreThresh }
+  return scoreThresholdsOf(thresholds)
 }
 
 const bandOf = (sizes: DiameterQuantiles | DiameterBand): DiameterBand =>

@@ -2,15 +2,12 @@
  * @file What an adapter knows about itself besides its matrices: on what it was trained, and which settings of the mask generator suit
  * it. `wgsam/web` and `wgsam/node` keep it in the file wgsam.json beside the matrices.
  */
+import type { ScoreThresholds } from '../generate/filter'
 import type { DiameterQuantiles } from '../scale/view'
 import type { ReliabilityBin } from '../tune/calibration'
 
 /** The generator's thresholds that suit an adapter, and how they were found. */
-export interface StoredThresholds {
-  predIouThresh: number
-  stabilityScoreThresh: number
-  /** See FilterOptions. Absent in adapters whose thresholds were tuned without it. */
-  relativeScoreThresh?: number | undefined
+export interface StoredThresholds extends ScoreThresholds {
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: 'train' | 'val' | 'test' | 'all'
   images: number

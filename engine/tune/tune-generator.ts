@@ -1,4 +1,5 @@
 /** @file Tunes the generator for an adapter: thresholds and calibration as the adapter stores them. */
+import { scoreThresholdsOf } from '../generate/filter'
 import type { GeneratorOptions } from '../generate/generator-options'
 import type { AdapterProfile, StoredThresholds } from '../train/adapter-profile'
 import { calibrateGenerator } from './calibrate-generator'
@@ -33,9 +34,7 @@ const storedThresholds = (
   part: StoredThresholds['part'],
   { prompts, pointsPerSide }: Pick<GeneratorOptions, 'prompts' | 'pointsPerSide'>,
 ): StoredThresholds => ({
-  predIouThresh: best.thresholds.predIouThresh,
-  stabilityScoreThresh: best.thresholds.stabilityScoreThresh,
-  relativeScoreThresh: best.thresholds.relativeScoreThresh,
+  ...scoreThresholdsOf(best.thresholds),
   part,
   images: images.length,
   instances: best.scores.instances,

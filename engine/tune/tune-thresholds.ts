@@ -2,7 +2,7 @@
 import { candidatesAtScale } from '../generate/at-scale'
 import { firstPoints } from '../generate/candidates'
 import type { CandidateSet, CandidateMeasures } from '../generate/candidate'
-import { filterCandidates, type FilterOptions } from '../generate/filter'
+import { filterCandidates, type FilterOptions, type ScoreThresholds } from '../generate/filter'
 import type { GenerateHooks, MaskGenerator } from '../generate/generator'
 import type { Point } from '../image/box'
 import { type LabelMap, MAX_LABEL } from '../image/label-map'
@@ -13,10 +13,7 @@ import { boxes } from '../masks/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
 /** The thresholds that are searched, and the one that the search takes as given. */
-export type Thresholds = Pick<
-  FilterOptions,
-  'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'relativeScoreThresh'
->
+export type Thresholds = ScoreThresholds & Pick<FilterOptions, 'minArea'>
 
 /** What a search needs to know of an image: its candidates without their pixels, and their overlaps with the labels. */
 export interface TuneImage {

@@ -1,5 +1,5 @@
 /** @file The generator's tuned thresholds as text for people. */
-import type { GeneratorOptions } from '../../engine/generate/generator-options'
+import type { ScoreThresholds } from '../../engine/generate/filter'
 import type { StoredThresholds } from '../weights/adapter-profile'
 
 const partNames: Record<StoredThresholds['part'], string> = {
@@ -10,12 +10,7 @@ const partNames: Record<StoredThresholds['part'], string> = {
 }
 
 /** The thresholds as text. */
-export const thresholdText = ({
-  predIouThresh,
-  stabilityScoreThresh,
-  relativeScoreThresh = 0,
-}: Pick<GeneratorOptions, 'predIouThresh' | 'stabilityScoreThresh'> &
-  Partial<Pick<GeneratorOptions, 'relativeScoreThresh'>>): string =>
+export const thresholdText = ({ predIouThresh, stabilityScoreThresh, relativeScoreThresh }: ScoreThresholds): string =>
   `predicted IoU above ${predIouThresh}, stability from ${stabilityScoreThresh}` +
   (relativeScoreThresh ? `, both together from ${relativeScoreThresh} of the image’s best` : '')
 

@@ -2,6 +2,7 @@
  * @file What the playground's page asks of its worker, in which the engine, its device and the decoders of images live. A call is a
  * message with a number; the worker answers with messages of the same number: progress, then a result or an error.
  */
+import type { ScoreThresholds } from '../../engine/generate/filter'
 import type { AnyAdapter } from '../../engine/train/adapter'
 import type { StoredStrength } from '../../engine/train/adapter-profile'
 import type { HeadTensor } from '../../engine/sam/prompt-head'
@@ -66,12 +67,9 @@ export interface OpenRequest {
   adapter: StoredAdapter | null
 }
 
-export interface ProposeRequest {
+export interface ProposeRequest extends ScoreThresholds {
   picture: Picture
   pointsPerSide: number
-  predIouThresh: number
-  stabilityScoreThresh: number
-  relativeScoreThresh: number
   /** The median diameter of the particles in pixels of the image; 'auto': it is estimated. */
   diameter: number | 'auto'
   /** Tiles at most in which an image of small particles is seen; 1: it is always seen whole. */
@@ -154,7 +152,7 @@ export interface AdapterSummary {
   /** How it was trained; null if it was read from a file. */
   training: TrainingSummary | null
   /** The generator's thresholds that suit it, if it knows them. */
-  thresholds: { predIouThresh: number; stabilityScoreThresh: number; relativeScoreThresh: number } | null
+  thresholds: ScoreThresholds | null
   /** The strength that was chosen, with the scores of the base model and the adapter, if it knows them. */
   strength: StoredStrength | null
   /** What its own measurements say against it, as clauses; empty if nothing does. */

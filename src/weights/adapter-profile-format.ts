@@ -18,7 +18,7 @@ const Thresholds = v.object({
   predIouThresh: share,
   stabilityScoreThresh: share,
   /** Absent in adapters whose thresholds were tuned without it. */
-  relativeScoreThresh: v.optional(share),
+  relativeScoreThresh: v.optional(share, 0),
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
   images: whole,

@@ -1,5 +1,6 @@
-/** @file What an adapter's profile says of a search for thresholds, beside the thresholds. */
+/** @file What an adapter's profile says of a search for thresholds on six images, beside two of the thresholds. */
 export const tunedOnSixImages = {
+  relativeScoreThresh: 0,
   part: 'val',
   images: 6,
   instances: 90,

@@ -1,6 +1,7 @@
 /** @file The mask generator's options on the command line: those of Meta's segment-anything in kebab case, then wgsam's own. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { scoreThresholdNames, scoreThresholdsOf } from '../../../engine/generate/filter'
 import {
   checkGeneratorOptions,
   defaultGeneratorOptions,
@@ -201,8 +202,9 @@ const Tuned = v.object({
   thresholds: v.object({
     predIouThresh: fraction,
     stabilityScoreThresh: fraction,
-    minArea: v.pipe(finiteNumber, v.minValue(0)),
+    /** Absent in files of a search without it. */
     relativeScoreThresh: v.optional(fraction, 0),
+    minArea: v.pipe(finiteNumber, v.minValue(0)),
   }),
 })
 
@@ -283,11 +285,8 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
-  const { predIouThresh, stabilityScoreThresh, relativeScoreThresh } = stored ?? {}
-  const options = await generatorOptions(values, stored && { predIouThresh, stabilityScoreThresh, relativeScoreThresh })
-  const given = (['predIouThresh', 'stabilityScoreThresh', 'relativeScoreThresh'] as const)
-    .map((name) => kebab(name))
-    .filter((name) => values[name] !== undefined)
+  const options = await generatorOptions(values, stored && scoreThresholdsOf(stored))
+  const given = scoreThresholdNames.map(kebab).filter((name) => values[name] !== undefined)
   const origin = () => {
     if (given.length) return `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})`
     if (stored) return describeThresholds(stored)

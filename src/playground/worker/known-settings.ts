@@ -1,4 +1,5 @@
 /** @file What an adapter knows about itself, as the page says and uses it. */
+import { scoreThresholdsOf } from '../../../engine/generate/filter'
 import { speaksAgainst, type WarningAdvice } from '../../evaluation/adapter-warnings'
 import type { AdapterProfile } from '../../web'
 import type { AdapterSummary } from '../calls'
@@ -18,13 +19,7 @@ export function knownSettings(
   const { thresholds, strength } = profile
   const suit = thresholds?.prompts === (head ? 'learned' : 'grid')
   return {
-    thresholds: suit
-      ? {
-          predIouThresh: thresholds!.predIouThresh,
-          stabilityScoreThresh: thresholds!.stabilityScoreThresh,
-          relativeScoreThresh: thresholds!.relativeScoreThresh ?? 0,
-        }
-      : null,
+    thresholds: suit ? scoreThresholdsOf(thresholds!) : null,
     strength: strength ?? null,
     warnings: speaksAgainst(profile, PAGE),
   }

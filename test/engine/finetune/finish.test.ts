@@ -87,7 +87,7 @@ test('thresholds of a profile are used by generate, for the prompts that they we
   const attached = await attachAdapter(model, adapter, head)
   const kept = async (prompts: 'learned' | 'grid', own: object = {}) => {
     const stored = { part: 'val', images: 1, instances: 1, pointsPerSide: 4, f1: { before: 0, after: 1 } } as const
-    const thresholds = { ...stored, prompts, predIouThresh: 0, stabilityScoreThresh: 0 }
+    const thresholds = { ...stored, prompts, predIouThresh: 0, stabilityScoreThresh: 0, relativeScoreThresh: 0 }
     const profile = { size: 64, diameters, thresholds }
     const settings = { pointsPerSide: 4, prompts: 'grid', maxArea: 1, dropFrames: false, ...own } as const
     return (await generate(model, samples[0].image, { ...settings, profile })).masks.length

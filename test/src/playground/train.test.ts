@@ -9,6 +9,7 @@ import { zipOf } from '../../../src/host/zip-writer'
 import { adapterFiles, openAdapter } from '../../../src/web'
 import { testInBrowser } from '../../support/browser'
 import { openGpuBrowser, PlaygroundTab, servePlayground } from '../../support/playground'
+import { tunedOnSixImages } from '../../support/tuned-thresholds'
 import { scratch } from '../../support/weights'
 
 const at = scratch()
@@ -82,12 +83,10 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
 
     // what was downloaded is an adapter that the page takes, with thresholds, which no mask of the toy model yields
     const thresholds = {
-      ...{ predIouThresh: 0.55, stabilityScoreThresh: 0.65, part: 'val' as const, images: 1 },
-      ...{ instances: 3, pointsPerSide: 32 },
-      ...{
-        prompts: head.length ? ('learned' as const) : ('grid' as const),
-        f1: { before: 0.1, after: 0.2, watershed: 0.5 },
-      },
+      ...tunedOnSixImages,
+      ...{ predIouThresh: 0.55, stabilityScoreThresh: 0.65, relativeScoreThresh: 0.75 },
+      prompts: head.length ? ('learned' as const) : ('grid' as const),
+      f1: { before: 0.1, after: 0.2, watershed: 0.5 },
     }
     const files = await adapterFiles({ adapter, head, profile: { ...profile, thresholds } })
     const buffer = Buffer.from(zipOf(Object.entries(files).map(([name, bytes]) => ({ name, bytes }))))

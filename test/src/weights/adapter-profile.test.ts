@@ -22,6 +22,13 @@ test('an update replaces the given parts and keeps the others', async () => {
   assert.equal(await readAdapterProfile(folder), { size: 512 })
 })
 
+test('thresholds that were stored before masks were compared with the best of their image compare none', async () => {
+  const folder = await temporaryFolder()
+  const { relativeScoreThresh, ...older } = { ...tuned, relativeScoreThresh: 0.9 }
+  await writeFile(join(folder, 'wgsam.json'), JSON.stringify({ version: 1, thresholds: older }))
+  assert.equal((await readAdapterProfile(folder)).thresholds, { ...older, relativeScoreThresh: 0 })
+})
+
 for (const [what, text, message] of [
   ['cut short', '{"version": 1, "si', /wgsam\.json is not JSON/],
   [

@@ -1,5 +1,6 @@
 /** @file How an adapter compares with the base model, in sentences. */
 import { meanScore, STRENGTHS } from '../../../../engine/finetune/strength'
+import { thresholdText } from '../../../evaluation/tuned-thresholds'
 import type { AdapterSummary } from '../../calls'
 import { percent } from './training'
 
@@ -24,5 +25,5 @@ function strengthText({ value, safe, sources }: NonNullable<AdapterSummary['stre
   return `Of the strengths ${among}, ${value} was chosen, ${why}. Base model → adapter: ${scores.join(', ')}.`
 }
 
-const thresholdsText = ({ predIouThresh, stabilityScoreThresh }: NonNullable<AdapterSummary['thresholds']>) =>
-  `Proposals begin with the thresholds that were tuned for it: predicted IoU ${predIouThresh}, stability ${stabilityScoreThresh}.`
+const thresholdsText = (thresholds: NonNullable<AdapterSummary['thresholds']>) =>
+  `Proposals begin with the thresholds that were tuned for it: ${thresholdText(thresholds)}.`

@@ -8,10 +8,7 @@ import { ask } from '../worker-client'
 import { runJob } from './job'
 import { gpu, model, review } from './studio'
 
-export type ProposalSettings = Pick<
-  ProposeRequest,
-  'pointsPerSide' | 'predIouThresh' | 'stabilityScoreThresh' | 'relativeScoreThresh' | 'tiles'
->
+export type ProposalSettings = Omit<ProposeRequest, 'picture' | 'diameter'>
 
 /**
  * Lets the model propose masks for images that nobody has edited.

@@ -52,7 +52,7 @@ for (const [what, values, adapter, iou, stability, says] of [
 
 test('how far below the best of an image a score may be: of the adapter, a file or a flag', async () => {
   const adapter = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
-  const stored = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0.9, ...tunedOnSixImages }
+  const stored = { ...tunedOnSixImages, predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0.9 }
   await updateAdapterProfile(adapter, { thresholds: stored })
   const { options, thresholds } = await chooseGeneratorOptions({}, adapter)
   assert.is(options.relativeScoreThresh, 0.9)
