@@ -7,12 +7,28 @@ import { quantile } from '../quantile'
 import { suppressBoxes } from './nms'
 import { OverlapIndex } from './overlap-index'
 
-/** Thresholds of the filters. They need only the measures of candidates, so that they can be changed afterwards. */
-export interface FilterOptions {
+/** The thresholds of a mask's score. They depend on the model, so they are tuned for an adapter and stored with it. */
+export interface ScoreThresholds {
   /** Keep masks with a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */
   predIouThresh: number
   /** Keep masks with at least this stability (stability_score_thresh); 0 keeps all. */
   stabilityScoreThresh: number
+  /**
+   * Of the masks that all other filters leave, keep those whose score, predicted IoU times stability, is at least this fraction of the best of
+   * the image (their 90 % quantile); 0 keeps all. In an image of clear particles a mask that would do elsewhere is probably ground.
+   */
+  relativeScoreThresh: number
+}
+
+/** The thresholds of a mask's score, among others. */
+export const scoreThresholdsOf = (all: ScoreThresholds): ScoreThresholds => ({
+  predIouThresh: all.predIouThresh,
+  stabilityScoreThresh: all.stabilityScoreThresh,
+  relativeScoreThresh: all.relativeScoreThresh,
+})
+
+/** Thresholds of the filters. They need only the measures of candidates, so that they can be changed afterwards. */
+export interface FilterOptions extends ScoreThresholds {
   /** Minimum area, pixels; 0 is no limit. */
   minArea: number
   /** Maximum area as a fraction of the image, 0 to 1; 1 is no limit. Larger masks are background or agglomerates. */
@@ -25,24 +41,7 @@ export interface FilterOptions {
   maskNmsThresh: number
   /** Drop one of two masks that share more than this fraction of the smaller one: see containment.ts; 1 is off. */
   containmentThresh: number
-  /**
-   * Of the masks that all this leaves, keep those whose score, predicted IoU times stability, is at least this fraction of the best of the
-   * image (their 90 % quantile); 0 keeps all. In an image of clear particles a mask that would do elsewhere is probably ground.
-   */
-  relativeScoreThresh: number
 }
-
-/** The names of the thresholds of a mask's score. They depend on the model, so they are tuned for an adapter and stored with it. */
-export const scoreThresholdNames = ['predIouThresh', 'stabilityScoreThresh', 'relativeScoreThresh'] as const
-/** The thresholds of a mask's score. */
-export type ScoreThresholds = Pick<FilterOptions, (typeof scoreThresholdNames)[number]>
-
-/** The thresholds of a mask's score, among others. */
-export const scoreThresholdsOf = (all: ScoreThresholds): ScoreThresholds => ({
-  predIouThresh: all.predIouThresh,
-  stabilityScoreThresh: all.stabilityScoreThresh,
-  relativeScoreThresh: all.relativeScoreThresh,
-})
 
 /** The filters, in the order in which they are applied. */
 export const filterNames = [

@@ -14,11 +14,16 @@ export const PROFILE = 'wgsam.json'
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 
-const Thresholds = v.object({
+/** The thresholds of a mask's score as files have them. */
+export const scoreThresholdEntries = {
   predIouThresh: share,
   stabilityScoreThresh: share,
-  /** Absent in adapters whose thresholds were tuned without it. */
+  /** Absent in files of a search without it. */
   relativeScoreThresh: v.optional(share, 0),
+}
+
+const Thresholds = v.object({
+  ...scoreThresholdEntries,
   /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
   images: whole,

@@ -1,7 +1,7 @@
 /** @file The mask generator's options on the command line: those of Meta's segment-anything in kebab case, then wgsam's own. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { scoreThresholdNames, scoreThresholdsOf } from '../../../engine/generate/filter'
+import { scoreThresholdsOf } from '../../../engine/generate/filter'
 import {
   checkGeneratorOptions,
   defaultGeneratorOptions,
@@ -14,6 +14,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { describeThresholds, thresholdText } from '../../evaluation/tuned-thresholds'
 import { filterOptionNames } from '../../project/refilter'
 import { readAdapterProfile, type StoredCalibration } from '../../weights/adapter-profile'
+import { scoreThresholdEntries } from '../../weights/adapter-profile-format'
 import { hasPromptHead } from '../../weights/prompt-head-file'
 import { finiteNumber } from '../../text/check-value'
 
@@ -197,15 +198,8 @@ async function readGrids(path: string | undefined): Promise<unknown> {
   }
 }
 
-const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const Tuned = v.object({
-  thresholds: v.object({
-    predIouThresh: fraction,
-    stabilityScoreThresh: fraction,
-    /** Absent in files of a search without it. */
-    relativeScoreThresh: v.optional(fraction, 0),
-    minArea: v.pipe(finiteNumber, v.minValue(0)),
-  }),
+  thresholds: v.object({ ...scoreThresholdEntries, minArea: v.pipe(finiteNumber, v.minValue(0)) }),
 })
 
 /** The value of --thresholds that stands for the thresholds of Meta's segment-anything. */
@@ -286,7 +280,9 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
   const options = await generatorOptions(values, stored && scoreThresholdsOf(stored))
-  const given = scoreThresholdNames.map(kebab).filter((name) => values[name] !== undefined)
+  const given = Object.keys(scoreThresholdsOf(options))
+    .map(kebab)
+    .filter((name) => values[name] !== undefined)
   const origin = () => {
     if (given.length) return `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})`
     if (stored) return describeThresholds(stored)

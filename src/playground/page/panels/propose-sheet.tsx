@@ -32,9 +32,9 @@ export function ProposeSheet() {
   const begin = (names: string[]) => {
     close()
     const thresholds = {
+      ...usual,
       predIouThresh: Number(typedIou.value ?? usual.predIouThresh),
       stabilityScoreThresh: Number(typedStability.value ?? usual.stabilityScoreThresh),
-      relativeScoreThresh: usual.relativeScoreThresh,
     }
     void propose(names, { pointsPerSide: side, tiles: most, ...thresholds }, diameterOf)
   }
