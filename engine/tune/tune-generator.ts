@@ -23,24 +23,24 @@ export async function tuneGenerator(
 ): Promise<{ tuned: Tuned; parts: Pick<AdapterProfile, 'thresholds' | 'calibration'> }> {
   const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
   const tuned = await tuneThresholds(images, options, { floors, areas, relativeScore, onProgress })
-  const used = { ...options, ...tuned.best.thresholds }
+  const used = { ...options, ...tuned.chosen.thresholds }
   const calibration = calibrateGenerator(images, used, options.floorPredIou) ?? undefined
   return { tuned, parts: { thresholds: storedThresholds(tuned, images, part, options), calibration } }
 }
 
 const storedThresholds = (
-  { best, before }: Tuned,
+  { chosen, before }: Tuned,
   images: readonly TuneImage[],
   part: StoredThresholds['part'],
   { prompts, pointsPerSide }: Pick<GeneratorOptions, 'prompts' | 'pointsPerSide'>,
 ): StoredThresholds => ({
-  ...scoreThresholdsOf(best.thresholds),
+  ...scoreThresholdsOf(chosen.thresholds),
   part,
   images: images.length,
-  instances: best.scores.instances,
+  instances: chosen.scores.instances,
   prompts: prompts === 'learned' ? prompts : 'grid',
   pointsPerSide,
-  f1: { before: rounded(before.f1), after: rounded(best.f1) },
+  f1: { before: rounded(before.f1), after: rounded(chosen.f1) },
 })
 
 const rounded = (value: number) => Number(value.toFixed(4))

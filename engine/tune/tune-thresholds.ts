@@ -32,7 +32,7 @@ export interface Trial {
 }
 
 export interface Tuned {
-  best: Trial
+  chosen: Trial
   /** With the thresholds before the search. */
   before: Trial
   /** All trials, those with the highest F1 first. */
@@ -59,8 +59,11 @@ export const TUNED_RELATIVE_SCORE = 0.85
 /** Candidates of the search must pass these: no threshold below them is worth trying. */
 export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }
 
-/** Trials whose F1 is at most this much below the highest one count as equally good. */
-const PLATEAU = 0.005
+/**
+ * Trials whose F1 is less than the highest one by at most this fraction count as equally good: what about six masks change, because
+ * that many are right or wrong by chance (docs/results.md#thresholds-of-the-generator); at least 0.005, at most 0.2.
+ */
+const tolerance = (particles: number) => Math.min(0.2, Math.max(0.005, 3 / particles))
 
 export interface TuneImageOptions extends GenerateHooks {
   /** At which scale the generator sees the image: as it will when the thresholds are used. The whole image if absent. */
@@ -125,9 +128,8 @@ const around = ({ predIouThresh, stabilityScoreThresh, minArea }: Thresholds) =>
 })
 
 /**
- * Searches a coarse grid, then a finer one around its best trial. Of trials that are equally good by F1, the one whose number of
- * masks is nearest to the number of labels wins, then the higher F1, then the stricter thresholds: the highest F1 of a few
- * images is partly chance, the count is what users read.
+ * Searches a coarse grid, then a finer one around its best trial. Of trials that are equally good by F1 the one in their middle is
+ * chosen: the highest F1 of a few images is chance, and thresholds at the edge of the good ones are too strict or too lax elsewhere.
  */
 export async function tuneThresholds(
   images: readonly TuneImage[],
@@ -148,30 +150,49 @@ export async function tuneThresholds(
   }
   const { predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh } = options
   const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh })
-  const search = async (grid: typeof COARSE) => {
+  const search = async (grid: typeof COARSE): Promise<Set<Trial>> => {
+    const found = new Set<Trial>()
     const minAreas = areas ? grid.minArea : [minArea]
     for (const predIouThresh of grid.predIouThresh) {
       if (predIouThresh < floors.predIouThresh || predIouThresh >= 1) continue
       for (const stabilityScoreThresh of grid.stabilityScoreThresh) {
         if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
         for (const minArea of minAreas)
-          evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh: relativeScore })
+          found.add(evaluate({ predIouThresh, stabilityScoreThresh, minArea, relativeScoreThresh: relativeScore }))
         onProgress(trialOf.size)
         await new Promise((resolve) => setTimeout(resolve)) // lets interrupts through
       }
     }
+    return found
   }
-  await search(COARSE)
-  await search(around(ranked(trialOf.values())[0].thresholds))
-  const trials = ranked(trialOf.values())
-  return { best: nearestCount(trials), before, trials }
+  const coarse = await search(COARSE)
+  const fine = await search(around((ranked(coarse)[0] ?? before).thresholds))
+  const searched = ranked(new Set([...coarse, ...fine]))
+  return {
+    chosen: searched.length ? middle(searched, coarse) : before,
+    before,
+    trials: ranked(trialOf.values()),
+  }
 }
 
-/** Of the trials that are as good as the first, the one with the smallest count error. */
-function nearestCount(trials: readonly Trial[]): Trial {
-  const equal = trials.filter(({ f1 }) => f1 >= trials[0].f1 - PLATEAU)
-  const error = ({ scores }: Trial) => Math.abs(scores.masks - scores.instances)
-  return equal.reduce((best, trial) => (error(trial) < error(best) ? trial : best))
+/**
+ * Of the trials that are as good as the first, with its minimum area, the one nearest to their mean.
+ * @param trials those with the highest F1 first
+ * @param even those of them that are evenly spaced: the mean is of these, if any is as good as the first
+ */
+function middle(trials: readonly Trial[], even: ReadonlySet<Trial>): Trial {
+  const [{ f1: highest, scores, thresholds: first }] = trials
+  const equal = trials.filter(
+    ({ f1, thresholds }) => f1 >= highest * (1 - tolerance(scores.instances)) && thresholds.minArea === first.minArea,
+  )
+  const spaced = equal.filter((trial) => even.has(trial))
+  const averaged = spaced.length ? spaced : equal
+  const mean = (of: (thresholds: Thresholds) => number) =>
+    averaged.reduce((sum, { thresholds }) => sum + of(thresholds), 0) / averaged.length
+  const [predIou, stability] = [mean((t) => t.predIouThresh), mean((t) => t.stabilityScoreThresh)]
+  const distance = ({ thresholds: t }: Trial) =>
+    Math.hypot(t.predIouThresh - predIou, t.stabilityScoreThresh - stability)
+  return equal.reduce((nearest, trial) => (distance(trial) < distance(nearest) ? trial : nearest))
 }
 
 /** Trials, those with the highest F1 first, of equal ones the strictest. */

@@ -121,20 +121,20 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
         relativeScore: number(values, 'relative-score-thresh'),
         onProgress,
       })
-      const { best, before, trials } = tuned
+      const { chosen, before, trials } = tuned
       const seen = images.map(({ view }, i) => `${inputs[i].name}: ${describeView(view)}`)
-      if (!best.f1)
+      if (!chosen.f1)
         throw new UserError(
-          `none of the ${best.scores.instances} labelled particles is matched by a mask that the generator found (IoU of 0.5 or more), ` +
+          `none of the ${chosen.scores.instances} labelled particles is matched by a mask that the generator found (IoU of 0.5 or more), ` +
             'whatever the thresholds: nothing is written. Give it more points (--points-per-side) or the size of the particles ' +
             '(--diameter), use an adapter that knows them, or check the labels with `wgsam dataset check`. The images were seen ' +
             `like this:\n${seen.slice(0, 5).join('\n')}${seen.length > 5 ? '\n…' : ''}`,
         )
       const result = {
         version: 1,
-        thresholds: best.thresholds,
-        f1: best.f1,
-        scores: best.scores,
+        thresholds: chosen.thresholds,
+        f1: chosen.f1,
+        scores: chosen.scores,
         before,
         /** What a predicted IoU means, from the same masks; null if there are too few. */
         calibration: parts.calibration ?? null,
@@ -151,9 +151,9 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
       else {
         for (const line of seen) console.log(line)
-        console.log(`before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n`)
+        console.log(`before: ${describe(before)}\n\nchosen of ${trials.length}: ${describe(chosen)}\n`)
         if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
-        for (const line of cautions(images.length, best, before)) console.log(`${line}\n`)
+        for (const line of cautions(images.length, chosen, before)) console.log(`${line}\n`)
         console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)
         const { name, modelConfig, size } = opened
         const model = {
