@@ -74,7 +74,12 @@ export {
 export { candidatesAtScale, type ScaleHooks } from './generate/at-scale'
 export { generate, type Generated, type GeneratedMask, type GenerateOptions } from './generate/generate'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'
-export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'
+export {
+  checkGeneratorOptions,
+  defaultGeneratorOptions,
+  learnedThresholds,
+  type GeneratorOptions,
+} from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'
 export { rethreshold, type RethresholdOptions } from './generate/rethreshold'
 

@@ -3,7 +3,7 @@
  * ones for images of dense particles. Lengths are in pixels of the image, areas in whole pixels.
  */
 import { SettingError } from '../setting-error'
-import type { FilterOptions } from './filter'
+import type { FilterOptions, ScoreThresholds } from './filter'
 
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
 export type OutputMode = (typeof outputModes)[number]
@@ -104,19 +104,34 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   keepLogits: true,
 }
 
+/**
+ * The defaults of the thresholds for learned prompts. An adapter is less sure of its masks than SAM; what is no particle shows beside the
+ * best masks of the image (docs/results.md#thresholds-of-the-generator).
+ */
+export const learnedThresholds: Readonly<ScoreThresholds> = {
+  predIouThresh: 0.7,
+  stabilityScoreThresh: 0.7,
+  relativeScoreThresh: 0.85,
+}
+
 /** Maximum number of points along a side or in a batch; a larger number is a typing error. */
 const MAX_POINTS = 4096
 
 /**
- * The options, with defaults for those not given. @throws SettingError that names an unknown or invalid option
+ * The options, with defaults for those not given.
+ * @param used the prompts that will be used, on which the thresholds' defaults depend
+ * @throws SettingError that names an unknown or invalid option
  * @example
  * checkGeneratorOptions({ pointsPerSide: 16 }).predIouThresh // 0.88
  */
-export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): GeneratorOptions {
+export function checkGeneratorOptions(
+  given: Partial<GeneratorOptions> = {},
+  used: 'grid' | 'learned' = 'grid',
+): GeneratorOptions {
   for (const name of Object.keys(given))
     if (!(name in defaultGeneratorOptions)) throw new SettingError(`there is no generator option ${name}`)
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const o: GeneratorOptions = { ...defaultGeneratorOptions, ...set }
+  const o: GeneratorOptions = { ...defaultGeneratorOptions, ...(used === 'learned' && learnedThresholds), ...set }
   const whole = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
     if (!Number.isInteger(value) || value < min || value > max)

@@ -41,13 +41,13 @@ export class MaskGenerator {
     options: Partial<GeneratorOptions> = {},
     maps?: PromptMapSource,
   ): Promise<MaskGenerator> {
-    const checked = checkGeneratorOptions(options)
     const available = !!maps || model.promptHead !== null
-    if (checked.prompts === 'learned' && !available)
+    const prompts = promptsUsed(checkGeneratorOptions(options), available)
+    if (prompts === 'learned' && !available)
       throw new Error(
         'the model has no prompt head for prompts learned: use an adapter that was trained with one, or grid',
       )
-    checked.prompts = promptsUsed(checked, available)
+    const checked = { ...checkGeneratorOptions(options, prompts), prompts }
     const runner = await RegionRunner.create(
       model,
       checked.pointsPerBatch,

@@ -10,7 +10,7 @@ import { readMicrograph } from '../../images/micrograph'
 import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import { generatorFlags, generatorOptions } from '../options/generator'
+import { chosenPrompts, generatorFlags, generatorOptions } from '../options/generator'
 import { findTuneImage, type Trial, TUNING_FLOORS, type TuneImage } from '../../../engine/tune/tune-thresholds'
 import { thresholdText } from '../../evaluation/tuned-thresholds'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
@@ -77,11 +77,11 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
   async run(given) {
     const values = withAdapterFolders(given)
     // keep every candidate that a threshold of the search could accept
-    const options = await generatorOptions(values, TUNING_FLOORS)
+    const adapter = text(values, 'adapter')
+    const options = await generatorOptions(values, TUNING_FLOORS, await chosenPrompts(values, adapter ?? null))
     const diameter = readDiameter(values, options)
     const reading = readingOptions(values)
     const store = flag(values, 'store')
-    const adapter = text(values, 'adapter')
     if (store && !(adapter !== undefined && statSync(adapter, { throwIfNoEntry: false })?.isDirectory()))
       throw new UserError('--store requires --adapter DIR, the folder of an adapter')
     const all = await chooseInputs(values, [])

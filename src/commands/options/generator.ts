@@ -238,15 +238,17 @@ export const givenOptions = async (values: Values): Promise<Partial<GeneratorOpt
 
 /**
  * All options, checked. In increasing precedence: the defaults, `base`, --thresholds, flags.
+ * @param used the prompts that will be used, on which the thresholds' defaults depend
  * @throws UserError naming the option
  */
 export async function generatorOptions(
   values: Values,
   base: Partial<GeneratorOptions> = {},
+  used?: 'grid' | 'learned',
 ): Promise<GeneratorOptions> {
   const given = { ...base, ...(await givenOptions(values)) }
   try {
-    return checkGeneratorOptions(given)
+    return checkGeneratorOptions(given, used)
   } catch (error) {
     // the engine's message has its own names of the options; replace them by the flags
     const message = table.reduce(
@@ -256,6 +258,10 @@ export async function generatorOptions(
     throw new UserError(message)
   }
 }
+
+/** The prompts that are used with an adapter (null: without). @throws UserError naming the option */
+export const chosenPrompts = async (values: Values, adapter: string | null): Promise<'grid' | 'learned'> =>
+  promptsUsed(await generatorOptions(values), adapter !== null && hasPromptHead(adapter))
 
 export interface ChosenOptions {
   options: GeneratorOptions
@@ -275,11 +281,12 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const file = text(values, 'thresholds')
   const reference = flag(values, 'reference')
   const profile = adapter === null || reference ? {} : await readAdapterProfile(adapter)
-  const kind = promptsUsed(await generatorOptions(values), adapter !== null && hasPromptHead(adapter))
+  const kind = await chosenPrompts(values, adapter)
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
-  const options = await generatorOptions(values, stored && scoreThresholdsOf(stored))
+  const defaults = reference || file === DEFAULT_THRESHOLDS ? 'grid' : kind
+  const options = await generatorOptions(values, stored && scoreThresholdsOf(stored), defaults)
   const given = Object.keys(scoreThresholdsOf(options))
     .map(kebab)
     .filter((name) => values[name] !== undefined)
@@ -288,7 +295,8 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
     if (stored) return describeThresholds(stored)
     if (file !== undefined && file !== DEFAULT_THRESHOLDS) return `${thresholdText(options)} (${file})`
     const why = suits ? '' : `; those of the adapter are for prompts ${profile.thresholds!.prompts}`
-    return `${thresholdText(options)} (the defaults of Meta’s segment-anything${why})`
+    const whose = defaults === 'learned' ? 'for learned prompts' : 'of Meta’s segment-anything'
+    return `${thresholdText(options)} (the defaults ${whose}${why})`
   }
   return { options, thresholds: origin(), calibration }
 }

@@ -1,7 +1,11 @@
 /** @file The generator's options: defaults, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkGeneratorOptions, defaultGeneratorOptions } from '../../../engine/generate/generator-options'
+import {
+  checkGeneratorOptions,
+  defaultGeneratorOptions,
+  learnedThresholds,
+} from '../../../engine/generate/generator-options'
 
 test('defaults are the reference’s, and what is wrong is named', () => {
   assert.equal(checkGeneratorOptions(), defaultGeneratorOptions)
@@ -29,6 +33,17 @@ test('defaults are the reference’s, and what is wrong is named', () => {
     [{ pointGrids: [[[0, NaN]]] }, /layer 0 has/],
   ]
   for (const [given, what] of refused) assert.throws(() => checkGeneratorOptions(given), what)
+})
+
+test('learned prompts have thresholds of their own unless others are given', () => {
+  const { predIouThresh, ...others } = learnedThresholds
+  assert.equal(checkGeneratorOptions({}, 'learned'), { ...defaultGeneratorOptions, ...learnedThresholds })
+  assert.equal(checkGeneratorOptions({ predIouThresh: 0.9 }, 'learned'), {
+    ...defaultGeneratorOptions,
+    ...others,
+    predIouThresh: 0.9,
+  })
+  assert.ok(predIouThresh < defaultGeneratorOptions.predIouThresh)
 })
 
 test.run()

@@ -73,8 +73,8 @@ test('how far below the best of an image a score may be: of the adapter, a file 
 
 test('thresholds for a grid are not used for learned prompts', async () => {
   const { thresholds, options, calibration } = await chooseGeneratorOptions({ prompts: 'learned' }, folder)
-  assert.is(options.predIouThresh, 0.88)
-  assert.match(thresholds, /the defaults .*; those of the adapter are for prompts grid/)
+  assert.is(options.predIouThresh, 0.7)
+  assert.match(thresholds, /the defaults for learned prompts; those of the adapter are for prompts grid/)
   assert.is(calibration, undefined)
   assert.ok((await chooseGeneratorOptions({ prompts: 'grid' }, folder)).calibration)
   assert.ok((await chooseGeneratorOptions({ thresholds: 'default' }, folder)).calibration, 'whatever the thresholds')
@@ -91,6 +91,26 @@ test('thresholds for a grid are not used for learned prompts', async () => {
   assert.is((await chooseGeneratorOptions({}, headed)).options.predIouThresh, 0.5)
   assert.is((await chooseGeneratorOptions({ prompts: 'grid' }, headed)).options.predIouThresh, 0.88)
   assert.is((await chooseGeneratorOptions({ 'point-scales': '48' }, headed)).options.predIouThresh, 0.88)
+})
+
+test('learned prompts have default thresholds of their own', async () => {
+  const headed = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
+  writeFileSync(join(headed, 'prompt_head.safetensors'), '')
+  const thresholdsWith = async (values: Values) => {
+    const { options, thresholds } = await chooseGeneratorOptions(values, headed)
+    return [
+      options.predIouThresh,
+      options.stabilityScoreThresh,
+      options.relativeScoreThresh,
+      /\((.*)\)/.exec(thresholds)![1],
+    ]
+  }
+  assert.equal(await thresholdsWith({}), [0.7, 0.7, 0.85, 'the defaults for learned prompts'])
+  assert.equal(await thresholdsWith({ 'pred-iou-thresh': '0.8' }), [0.8, 0.7, 0.85, '--pred-iou-thresh'])
+  const reference = [0.88, 0.95, 0, 'the defaults of Meta’s segment-anything']
+  assert.equal(await thresholdsWith({ prompts: 'grid' }), reference)
+  assert.equal(await thresholdsWith({ thresholds: 'default' }), reference)
+  assert.equal(await thresholdsWith({ reference: true }), reference)
 })
 
 test('the minimum area comes from a file, never from the adapter', async () => {
