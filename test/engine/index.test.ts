@@ -108,6 +108,7 @@ test('the names that a host can import', () => {
     'generate',
     'labelMap',
     'labelTargets',
+    'learnedThresholds',
     'loraLayers',
     'loraSpecs',
     'maskSupervision',
