@@ -79,6 +79,8 @@ export {
   defaultGeneratorOptions,
   learnedThresholds,
   type GeneratorOptions,
+  type PromptOrigin,
+  type UsedPrompts,
 } from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'
 export { rethreshold, type RethresholdOptions } from './generate/rethreshold'

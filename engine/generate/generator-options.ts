@@ -8,8 +8,11 @@ import type { FilterOptions, ScoreThresholds } from './filter'
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
 export type OutputMode = (typeof outputModes)[number]
 
-const promptOrigins = ['auto', 'grid', 'learned'] as const
-export type PromptOrigin = (typeof promptOrigins)[number]
+/** Where prompts come from: a grid of points, the model's prompt head (learned), or the head if there is one (auto). */
+export type PromptOrigin = 'auto' | 'grid' | 'learned'
+/** Where prompts come from, once it is known whether there is a prompt head. */
+export type UsedPrompts = Exclude<PromptOrigin, 'auto'>
+const promptOrigins: readonly PromptOrigin[] = ['auto', 'grid', 'learned']
 
 /** These options decide which masks are found at all; those of FilterOptions can be changed afterwards. */
 export interface GeneratorOptions extends FilterOptions {
@@ -126,7 +129,7 @@ const MAX_POINTS = 4096
  */
 export function checkGeneratorOptions(
   given: Partial<GeneratorOptions> = {},
-  used: 'grid' | 'learned' = 'grid',
+  used: UsedPrompts = 'grid',
 ): GeneratorOptions {
   for (const name of Object.keys(given))
     if (!(name in defaultGeneratorOptions)) throw new SettingError(`there is no generator option ${name}`)
@@ -186,7 +189,7 @@ export function checkGeneratorOptions(
 export function promptsUsed(
   { prompts, pointGrids, pointScales }: Pick<GeneratorOptions, 'prompts' | 'pointGrids' | 'pointScales'>,
   head: boolean,
-): 'grid' | 'learned' {
+): UsedPrompts {
   if (prompts !== 'auto') return prompts
   return head && !pointGrids && !pointScales.length ? 'learned' : 'grid'
 }

@@ -3,6 +3,7 @@
  * it. `wgsam/web` and `wgsam/node` keep it in the file wgsam.json beside the matrices.
  */
 import type { ScoreThresholds } from '../generate/filter'
+import type { UsedPrompts } from '../generate/generator-options'
 import type { DiameterQuantiles } from '../scale/view'
 import type { ReliabilityBin } from '../tune/calibration'
 
@@ -13,7 +14,7 @@ export interface StoredThresholds extends ScoreThresholds {
   images: number
   instances: number
   /** The prompts of the search: thresholds of one kind do not suit masks of the other. */
-  prompts: 'grid' | 'learned'
+  prompts: UsedPrompts
   /** Points along each side of the grid, if that was used. */
   pointsPerSide: number
   /** The mean of F1 at IoU 0.5 and 0.75 on these images, 0 to 1, with the default thresholds, with these, and of a watershed without a model. */

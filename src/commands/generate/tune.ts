@@ -76,8 +76,8 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
   wgsam generate tune --data particles --adapter runs/first/best --store`,
   async run(given) {
     const values = withAdapterFolders(given)
-    // keep every candidate that a threshold of the search could accept
     const adapter = text(values, 'adapter')
+    // keep every candidate that a threshold of the search could accept
     const options = await generatorOptions(values, TUNING_FLOORS, await chosenPrompts(values, adapter ?? null))
     const diameter = readDiameter(values, options)
     const reading = readingOptions(values)

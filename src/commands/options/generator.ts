@@ -7,6 +7,7 @@ import {
   defaultGeneratorOptions,
   type GeneratorOptions,
   outputModes,
+  type UsedPrompts,
   promptsUsed,
 } from '../../../engine/generate/generator-options'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
@@ -244,7 +245,7 @@ export const givenOptions = async (values: Values): Promise<Partial<GeneratorOpt
 export async function generatorOptions(
   values: Values,
   base: Partial<GeneratorOptions> = {},
-  used?: 'grid' | 'learned',
+  used?: UsedPrompts,
 ): Promise<GeneratorOptions> {
   const given = { ...base, ...(await givenOptions(values)) }
   try {
@@ -260,7 +261,7 @@ export async function generatorOptions(
 }
 
 /** The prompts that are used with an adapter (null: without). @throws UserError naming the option */
-export const chosenPrompts = async (values: Values, adapter: string | null): Promise<'grid' | 'learned'> =>
+export const chosenPrompts = async (values: Values, adapter: string | null): Promise<UsedPrompts> =>
   promptsUsed(await generatorOptions(values), adapter !== null && hasPromptHead(adapter))
 
 export interface ChosenOptions {
