@@ -9,6 +9,7 @@ import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
 import { forecastProposals, type ProposalForecast, propose } from '../state/propose'
 import { model, onProcessor, review, smallInput } from '../state/studio'
 import { typedIou, typedStability } from '../state/typed-thresholds'
+import { usualThresholds } from '../state/usual-thresholds'
 import { AdapterWarnings } from './adapter-warnings'
 import { Sheet } from './sheet'
 
@@ -19,14 +20,13 @@ const points = signal<number | null>(null)
 const TILES = [1, 4, 9, 16, 64]
 /** Null: what suits the device. */
 const tiles = signal<number | null>(null)
-const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0 }
 
 export function ProposeSheet() {
   const close = () => (sheet.value = null)
   const side = points.value ?? (onProcessor() ? 8 : 32)
   const most = tiles.value ?? (onProcessor() ? 9 : 64)
   const adapter = model.value?.adapter
-  const usual = adapter?.thresholds ?? USUAL
+  const usual = usualThresholds(adapter ?? null)
   const all = images.value.map(({ info }) => info.name)
   const open = all.filter((name) => !review.edited(name))
   const begin = (names: string[]) => {
