@@ -67,15 +67,15 @@ export class JobQueue {
   private constructor(
     private readonly path: string,
     private readonly start: Starter,
-    /** Called after each job, whatever its end. */
-    private readonly afterJob: (job: Job) => Promise<void>,
+    /** Called after the commands of each job, whatever their end; the job ends when it has. */
+    private readonly afterJob: () => Promise<void>,
   ) {}
 
   /** Reads the jobs of earlier servers; those that were open then were interrupted. */
   static async open(
     path: string,
     start: Starter,
-    afterJob: (job: Job) => Promise<void> = async () => {},
+    afterJob: () => Promise<void> = async () => {},
   ): Promise<JobQueue> {
     const queue = new JobQueue(path, start, afterJob)
     queue.jobs = await readStored(path)
@@ -176,17 +176,18 @@ export class JobQueue {
       code = 1
       job.output.push(messageOf(error))
     }
-    this.running = null
     const whole = done === args.length
+    const stopped = job.state === 'stopping' || code === 130
     // one that was ended because the server ends is left to the next server
-    if (whole || !this.closed) {
-      const stopped = job.state === 'stopping' || code === 130
-      job.state = whole ? 'done' : stopped ? 'stopped' : 'failed'
-      job.ended = now()
-      job.resumable = !whole
-      job.problem = job.state === 'failed' ? problemOf(job.output) : null
+    const over = whole || !this.closed
+    let problem = whole || stopped ? null : problemOf(job.output)
+    // before it is shown as ended: who sees that a job is done sees its masks too
+    await this.afterJob().catch((error: unknown) => (problem ??= messageOf(error)))
+    this.running = null
+    if (over) {
+      const state = whole ? 'done' : stopped ? 'stopped' : 'failed'
+      Object.assign(job, { state, ended: now(), resumable: !whole, problem })
     }
-    await this.afterJob(job).catch((error: unknown) => (job.problem ??= messageOf(error)))
     await this.save()
   }
 

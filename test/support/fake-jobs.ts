@@ -32,6 +32,3 @@ export class FakeProcesses {
     return this.started.at(-1)!
   }
 }
-
-/** Lets promises that are settled call their handlers, and small files be written. */
-export const settle = () => new Promise((resolve) => setTimeout(resolve, 60))

@@ -1,10 +1,13 @@
 /** @file The server of the home page, with jobs that do nothing and a model that cannot be loaded. */
 import { join } from 'node:path'
+import * as assert from 'uvu/assert'
 import { PromptSession } from '../../src/review/prompt-session'
 import { readPixels } from '../../src/review/read-pixels'
 import type { Asset } from '../../src/review/page-files'
 import { Home } from '../../src/start/home'
+import type { HomeState, Job } from '../../src/start/protocol'
 import { serveHome } from '../../src/start/server'
+import { eventually } from './eventually'
 import { FakeProcesses } from './fake-jobs'
 import { png8, put, scratch } from './files'
 import { ask, square, writeImage } from './review'
@@ -38,8 +41,11 @@ export async function served(assets = bare, reviewAssets = assets) {
   const server = await serveHome({ home, assets })
   const get = async <T>(path: string) => (await ask(server.url + path)).json as T
   const post = (path: string, body: unknown) => ask(server.url + path, { body })
+  /** Waits until the newest job has ended in a state. */
+  const jobEnds = (state: Job['state']) =>
+    eventually(async () => assert.is((await get<HomeState>('api/state')).jobs.at(-1)!.state, state))
   const close = async () => void (await Promise.all([server.close(), home.close()]))
-  return { root, images, project: `${images}-wgsam`, processes, home, url: server.url, get, post, close }
+  return { root, images, project: `${images}-wgsam`, processes, home, url: server.url, get, post, jobEnds, close }
 }
 
 /** What a job of generate writes. */

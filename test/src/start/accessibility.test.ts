@@ -11,7 +11,7 @@ import { buildPage } from '../../../scripts/build-page.mjs'
 import { readAssets } from '../../../src/review/page-files'
 import { accessibilityFaults } from '../../support/accessibility'
 import { openBrowser, testInBrowser } from '../../support/browser'
-import { settle } from '../../support/fake-jobs'
+import { eventually } from '../../support/eventually'
 import { propose, served } from '../../support/home-server'
 import { makeRun } from '../../support/runs'
 
@@ -111,6 +111,8 @@ testInBrowser('a folder is chosen and masks are proposed by the keyboard alone',
   await context.close()
 })
 
+const lastCommandIs = (command: string) => eventually(() => assert.is(home.processes.last.args[0], command))
+
 const progress = { label: 'generating', done: 0.4, total: 2, unit: 'images', seconds: 40, secondsLeft: null, note: 'a' }
 
 testInBrowser('a job with its progress, and one that waits', async () => {
@@ -130,10 +132,10 @@ testInBrowser('a job with its progress, and one that waits', async () => {
   await check('running')
   await propose(home.project)
   home.processes.last.end(0)
-  await settle()
+  await lastCommandIs('measure')
   home.processes.last.onLine('wgsam: the disk is full')
   home.processes.last.end(1)
-  await settle()
+  await home.jobEnds('failed')
 })
 
 testInBrowser('proposals, a job that failed, and what was done', () => check('failed'))
@@ -152,9 +154,8 @@ testInBrowser('accepted images, a training with its curve, and adapters', async 
   }
   await home.post('api/folder', { path: home.images })
   await home.post('api/jobs', { kind: 'train', minutes: 5 })
-  await settle()
   home.processes.last.end(0)
-  await settle()
+  await lastCommandIs('train')
   cpSync(makeRun({ name: '3', steps: 12 }), run('3'), { recursive: true })
   await check('training')
 })

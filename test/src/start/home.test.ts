@@ -8,7 +8,7 @@ import sharp from 'sharp'
 import { runsOnProcessor } from '../../../src/host/runs-on-processor'
 import { projectFile } from '../../../src/project/project'
 import type { FolderList, HomeImage, HomeState, JobPlan } from '../../../src/start/protocol'
-import { settle } from '../../support/fake-jobs'
+import { eventually } from '../../support/eventually'
 import { put } from '../../support/files'
 import { propose, served } from '../../support/home-server'
 import { ask, square, writeImage } from '../../support/review'
@@ -66,7 +66,7 @@ test('folders are listed below the start and the home folder only; a path can be
 })
 
 test('nothing is written before the first job; then the images have masks, a review and reports', async () => {
-  const { images, project, processes, url, get, post, close } = await served()
+  const { images, project, processes, url, get, post, jobEnds, close } = await served()
   const state = (await post('api/folder', { path: images })).json as HomeState
   assert.is(state.project!.project, project)
   assert.equal(
@@ -88,7 +88,6 @@ test('nothing is written before the first job; then the images have masks, a rev
   assert.is((await ask(`${url}review/`)).status, 404)
 
   await post('api/jobs', { kind: 'propose', adapter: null, method: 'quick' })
-  await settle()
   assert.equal(processes.last.args.slice(0, 2), ['generate', images])
   assert.is((await post('api/folder', { path: project })).status, 409, 'not while a job runs')
   await propose(project)
@@ -98,9 +97,8 @@ test('nothing is written before the first job; then the images have masks, a rev
     'while the job still runs',
   )
   processes.last.end(0)
-  await settle()
+  await jobEnds('done')
   const after = await get<HomeState>('api/state')
-  assert.is(after.jobs[0].state, 'done')
   assert.equal(after.project!.reports, [{ path: 'report.html', title: 'Proposals' }])
   const report = await ask(`${url}reports/report.html`)
   assert.is(report.status, 200)
@@ -116,7 +114,7 @@ test('nothing is written before the first job; then the images have masks, a rev
 })
 
 test('proposals that are made again reach the review, but no edited image and no edit of the earlier ones', async () => {
-  const { images, project, processes, get, post, close } = await served()
+  const { images, project, processes, get, post, jobEnds, close } = await served()
   await propose(project)
   await post('api/folder', { path: images })
   const act = (name: string, base: number, revision: string) => {
@@ -128,10 +126,9 @@ test('proposals that are made again reach the review, but no edited image and no
   const early = await get<{ revision: string }>('review/api/images/b/document')
 
   await post('api/jobs', { kind: 'propose', adapter: null, method: 'quick' })
-  await settle()
   for (const name of ['a', 'b']) await writeImage(project, name, [square(3, 3, 7)])
   processes.last.end(0)
-  await settle()
+  await jobEnds('done')
   const list = await get<HomeImage[]>('api/images')
   assert.equal(
     list.map(({ name, state, masks }) => [name, state, masks]),
@@ -148,7 +145,7 @@ test('proposals that are made again reach the review, but no edited image and no
 })
 
 test('a training exports first, is continued where it has a checkpoint, and its adapter proposes next', async () => {
-  const { images, project, processes, get, post, close } = await served()
+  const { images, project, processes, get, post, jobEnds, close } = await served()
   await propose(project)
   await post('api/folder', { path: images })
   const plan = (await post('api/plan', { kind: 'train', minutes: 5 })).json as JobPlan
@@ -162,13 +159,10 @@ test('a training exports first, is continued where it has a checkpoint, and its 
   const { project: state } = await get<HomeState>('api/state')
   assert.equal([state!.minutes, state!.software], [software ? 15 : 30, software === true])
   await post('api/jobs', { kind: 'train', minutes: 5 })
-  await settle()
   processes.last.end(0)
-  await settle()
-  assert.is(processes.last.args[0], 'train')
+  await eventually(() => assert.is(processes.last.args[0], 'train'))
   processes.last.end(130)
-  await settle()
-  assert.is((await get<HomeState>('api/state')).jobs[0].state, 'stopped')
+  await jobEnds('stopped')
   const again = (await post('api/plan', { kind: 'continue', id: 1 })).json as JobPlan
   assert.match(again.commands.join('\n'), '--export', 'there is no checkpoint: it begins again')
   assert.match(again.commands.join('\n'), 'runs/1')
