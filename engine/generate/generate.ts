@@ -22,8 +22,9 @@ export interface GenerateOptions extends Partial<GeneratorOptions> {
    */
   diameter?: number | 'auto' | 'none'
   /**
-   * What the attached adapter knows about itself: `profile` of a training result or of `openAdapter`. Its thresholds are used unless
-   * others are given, if they were tuned for the same kind of prompts, and its sizes unless `sizes` is given.
+   * What the attached adapter knows about itself: `profile` of a training result or of `openAdapter`; without an adapter by default
+   * what the weights know. Its thresholds are used unless others are given, if they were tuned for the same kind of prompts, and its
+   * sizes unless `sizes` is given.
    */
   profile?: AdapterProfile
   /** The sizes that the model knows: `diameters` of a training result, or a band; by default those of the profile, or of SAM. */
@@ -73,7 +74,16 @@ export interface Generated {
  * for (const { area, box } of masks) console.log(area, box.x0, box.y0)
  */
 export async function generate(model: SamModel, image: ImageSource, options: GenerateOptions = {}): Promise<Generated> {
-  const { diameter = 'auto', profile = {}, sizes, onProgress, signal, finish, onView, ...others } = options
+  const {
+    diameter = 'auto',
+    profile = ownProfile(model),
+    sizes,
+    onProgress,
+    signal,
+    finish,
+    onView,
+    ...others
+  } = options
   const given = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined))
   signal?.throwIfAborted()
   checkDiameter(diameter)
@@ -95,6 +105,8 @@ export async function generate(model: SamModel, image: ImageSource, options: Gen
     generator.destroy()
   }
 }
+
+const ownProfile = (model: SamModel): AdapterProfile => (model.adapted ? {} : model.profile)
 
 /** The thresholds of a profile, if they are for the prompts that are going to be used. */
 function thresholdsOf(

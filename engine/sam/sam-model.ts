@@ -6,6 +6,7 @@ import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { normalizeImage } from '../ops/preprocess'
 import { densePosition } from '../ops/prompt'
+import type { AdapterProfile } from '../train/adapter-profile'
 import { type Architecture, checkInputSize, embeddingSide, maskSide } from './architecture'
 import type { EncoderPart } from './encoder-part'
 import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
@@ -38,7 +39,8 @@ export interface PromptTensors {
 /** How a model is loaded: input size, storage, progress and abort. */
 export interface LoadOptions {
   /**
-   * Side of the square input in pixels, the architecture's own by default. Tables that depend on it are resampled.
+   * Side of the square input in pixels. By default that at which the weights are best: the architecture's own or, if an adapter
+   * was merged into them, that of its training. Tables that depend on it are resampled.
    */
   inputSize?: number
   /**
@@ -84,6 +86,8 @@ export class SamModel {
      * attached, which sets it.
      */
     public promptHead: PromptHead | null,
+    /** What the weights know about themselves, if an adapter that knew it was merged into them; else {}. */
+    readonly profile: AdapterProfile,
   ) {
     this.ownHead = promptHead
     this.parts = encoder.kind === 'vit' ? vitParts(encoder, inputSize) : tinyVitParts(encoder, inputSize)
@@ -102,7 +106,8 @@ export class SamModel {
   ): Promise<SamModel> {
     if (!engine || !source || !architecture)
       throw new SettingError('SamModel.load takes an engine, weights and their architecture, as openWeights finds them')
-    const { inputSize: size = architecture.imageSize, storage, signal, onTensor } = options
+    const { profile = {} } = source
+    const { inputSize: size = profile.size ?? architecture.imageSize, storage, signal, onTensor } = options
     checkInputSize(architecture, size)
     const loader = new WeightLoader(engine, source, { storage, signal, onTensor, shapes: new ShapeCheck(architecture) })
     try {
@@ -120,7 +125,7 @@ export class SamModel {
       const values = await program.read(encoding).finally(() => program.destroy())
       const position = loader.upload('dense position', [side * side, architecture.decoder.dim], values)
       const head = hasPromptHead(source) ? await PromptHead.load(engine, source) : null
-      return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head)
+      return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head, profile)
     } catch (error) {
       loader.release()
       throw error
@@ -130,6 +135,16 @@ export class SamModel {
   /** The linear layers and convolutions by their path in the checkpoint. */
   get linears(): ReadonlyMap<string, Linear> {
     return this.loader.linears
+  }
+
+  /** Side of the input at which the weights are best, pixels: `inputSize` unless another was asked for. */
+  get ownSize(): number {
+    return this.profile.size ?? this.architecture.imageSize
+  }
+
+  /** True while an adapter is attached. */
+  get adapted(): boolean {
+    return [...this.linears.values()].some(({ lora, tuned }) => lora || tuned)
   }
 
   /** Side of the square image embedding, in cells. */

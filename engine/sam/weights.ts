@@ -6,6 +6,7 @@ import { firstNonFinite, NonFiniteError } from '../device/non-finite-error'
 import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
+import type { AdapterProfile } from '../train/adapter-profile'
 import type { ShapeCheck } from './shape-check'
 
 /**
@@ -19,6 +20,8 @@ export interface WeightSource {
   has(name: string): boolean
   /** True if `read` checks that all values are finite; otherwise they are checked when they are loaded. */
   readonly checked?: boolean
+  /** What the weights know about themselves, if an adapter that knew it was merged into them. */
+  readonly profile?: AdapterProfile
 }
 
 /** Changes a tensor's layout before it is uploaded. */

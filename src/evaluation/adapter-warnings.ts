@@ -63,6 +63,9 @@ export function speaksAgainst({ strength, thresholds }: AdapterProfile, advice =
   ]
 }
 
+/** Advice in the terms of the command line for a model that an adapter was merged into. */
+export const FOR_MERGED: WarningAdvice = { ...COMMANDS, worse: 'use the base model for such images' }
+
 /** The same as warnings of a command. */
-export const adapterWarnings = (profile: AdapterProfile): string[] =>
-  speaksAgainst(profile).map((line) => `warning: ${line}`)
+export const adapterWarnings = (profile: AdapterProfile, advice = COMMANDS): string[] =>
+  speaksAgainst(profile, advice).map((line) => `warning: ${line}`)

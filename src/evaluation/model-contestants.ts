@@ -20,7 +20,7 @@ export class ResizableModel {
   constructor(private readonly openAt: (size?: number) => Promise<SamModel>) {}
 
   async at(size?: number): Promise<SamModel> {
-    if (this.model && this.model.inputSize === (size ?? this.model.architecture.imageSize)) return this.model
+    if (this.model && this.model.inputSize === (size ?? this.model.ownSize)) return this.model
     this.release()
     return (this.model = await this.openAt(size))
   }

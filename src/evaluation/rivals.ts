@@ -18,6 +18,8 @@ export interface ContestantOptions {
   ownSize: number
   /** The side of the input of the base model where it is evaluated for itself, because there is no adapter. */
   size: number
+  /** What a predicted IoU means without an adapter, if that is known. */
+  calibration?: Knots | undefined
   /** In the order of the table. */
   adapters: readonly { path: string; size: number; calibration?: Knots }[]
   /** Options of the mask generator for the base model and then each adapter; empty if it does not run. */
@@ -32,23 +34,26 @@ export interface ContestantOptions {
  * evaluated, not a rival.
  */
 export function contestantsOf(models: ResizableModel, options: ContestantOptions): Contestant[] {
-  const { rivals, ownSize, size, adapters, generators, diameterOf } = options
+  const { rivals, ownSize, size, calibration, adapters, generators, diameterOf } = options
   const baseAt = (side: number, rival: boolean): Contestant => {
     const name = side === ownSize ? 'base' : `base at ${side}`
-    return modelContestant(models, { name, path: null, size: side, rival, generator: generators[0], diameterOf })
+    return modelContestant(models, {
+      ...{ name, path: null, size: side, rival, calibration },
+      ...{ generator: generators[0], diameterOf },
+    })
   }
   const names = distinctNames(
     adapters.map(({ path }) => path),
     ['base', WATERSHED],
   )
-  const tested = adapters.map(({ path, size: side, calibration }, i) => {
+  const tested = adapters.map(({ path, size: side, calibration: own }, i) => {
     const name = adapters.length > 1 ? names[i] : 'adapted'
     return modelContestant(models, {
       name,
       path,
       size: side,
       rival: false,
-      calibration,
+      calibration: own,
       generator: generators[i + 1],
       diameterOf,
     })

@@ -3,7 +3,9 @@ import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
 import { TENSORS } from '../weights/adapter-files'
+import type { AdapterProfile } from '../weights/adapter-profile-format'
 import { openCheckpoint } from '../weights/checkpoint'
+import { mergedMetadata } from '../weights/merged-profile'
 import { mergeAdapter } from '../weights/merge-adapter'
 import { openedWeights } from '../weights/open-weights'
 import { readContent } from '../weights/read-content'
@@ -30,11 +32,14 @@ export interface Merged {
   changed: string[]
   /** True if the adapter's prompt head was added. */
   promptHead: boolean
+  /** What the merged model knows about itself: input size, particle sizes, thresholds, as its adapter did. */
+  profile: AdapterProfile
 }
 
 /**
  * Writes the merged model as safetensors, under the names of the reference implementation; tensors that are not adapted
- * are written unmodified, in f32. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`.
+ * are written unmodified, in f32. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`,
+ * and what it knows about itself as metadata, from which every command takes it.
  * @throws UserError if a file cannot be read, or the adapter belongs to another model
  * @example
  * await mergeModel({ model: 'model.pth', adapter: 'runs/first/best', out: 'merged.safetensors' })
@@ -45,11 +50,11 @@ export async function mergeModel({ model, adapter: path, out, config, onProgress
   const content = path === undefined ? null : await readContent(path)
   const opened = await openedWeights(await openCheckpoint(model), config)
   try {
-    const { tensors, changed, promptHead } = content
+    const { tensors, profile, changed, promptHead } = content
       ? mergeAdapter(opened, content)
-      : { tensors: opened.tensors, changed: [], promptHead: false }
-    await writeSafetensors(out, weightEntries(tensors, onProgress), { format: 'pt' })
-    return { tensors: tensors.size, changed, promptHead }
+      : { ...opened, changed: [], promptHead: false }
+    await writeSafetensors(out, weightEntries(tensors, onProgress), mergedMetadata(profile))
+    return { tensors: tensors.size, changed, promptHead, profile }
   } finally {
     await opened.close()
   }

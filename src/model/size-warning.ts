@@ -1,6 +1,5 @@
 /** @file Warns where an adapter is used at an input that it was not trained at. */
 import { SAM_STRIDE } from '../../engine/sam/architecture'
-import { type AnyAdapter, targetsOf } from '../../engine/train/adapter'
 
 /** The matrices of the mask decoder's attention layers. */
 const DECODER_ATTENTION = /^mask_decoder\.transformer\./
@@ -18,20 +17,22 @@ export const baseSizeWarning = (model: string, own: number, size: number): strin
 /**
  * The warning for an adapter at an input of another size than that of its training; null if there is nothing to warn of. The
  * attention of the mask decoder is over all cells of the image, and what an adapter learned of it depends on their number.
+ * @param name of the adapter, or of the model that it is merged into
+ * @param targets what the adapter changes; none if that is not known
  * @param trained the side of the input in training; undefined if it is not known
  */
 export function sizeWarning(
-  path: string,
-  adapter: AnyAdapter,
+  name: string,
+  targets: Iterable<string>,
   trained: number | undefined,
   size: number,
 ): string | null {
   if (trained === undefined || trained === size) return null
-  if (![...targetsOf(adapter).keys()].some((target) => DECODER_ATTENTION.test(target)))
-    return `warning: ${path} was trained at an input of ${trained} pixels and is used at ${size}, where it may be worse: without --size it is used at ${trained}`
+  if (![...targets].some((target) => DECODER_ATTENTION.test(target)))
+    return `warning: ${name} was trained at an input of ${trained} pixels and is used at ${size}, where it may be worse: without --size it is used at ${trained}`
   const cells = (side: number) => (side / SAM_STRIDE) ** 2
   return (
-    `warning: ${path} was trained at an input of ${trained} pixels and changes the mask decoder's attention. At ${size} that is ` +
+    `warning: ${name} was trained at an input of ${trained} pixels and changes the mask decoder's attention. At ${size} that is ` +
     `over ${cells(size)} cells of the image instead of ${cells(trained)}, and masks of points may be far worse. Without --size the adapter is ` +
     `used at ${trained}, and particles that are too small there are magnified by tiles`
   )

@@ -55,8 +55,10 @@ export interface OpenedModel {
   /** 'TinyViT', 'ViT' … with the number of parameters. */
   description: string
   inputSize: number
-  /** The side of the input that the model was made for. */
+  /** The side of the input at which the model without an adapter is best. */
   ownSize: number
+  /** How it finds particles without an adapter: what its file says, if an adapter was merged into it. */
+  own: FinderSummary
   /** What a person should know about the file, in sentences. */
   remarks: string[]
 }
@@ -142,21 +144,25 @@ export interface StoredAdapter {
   summary: AdapterSummary
 }
 
+/** How a model finds particles. */
+export interface FinderSummary {
+  /** Whether it has a prompt head, which finds the places of particles without a grid. */
+  head: boolean
+  /** The generator's thresholds that suit it, if it knows them. */
+  thresholds: ScoreThresholds | null
+  /** What its own measurements say against it, as clauses; empty if nothing does. */
+  warnings: string[]
+}
+
 /** What the page says about an adapter. */
-export interface AdapterSummary {
+export interface AdapterSummary extends FinderSummary {
   /** The file that it was read from; null if it was trained here. */
   file: string | null
   rank: number | null
-  /** Whether it has a prompt head, which finds the places of particles without a grid. */
-  head: boolean
   /** How it was trained; null if it was read from a file. */
   training: TrainingSummary | null
-  /** The generator's thresholds that suit it, if it knows them. */
-  thresholds: ScoreThresholds | null
   /** The strength that was chosen, with the scores of the base model and the adapter, if it knows them. */
   strength: StoredStrength | null
-  /** What its own measurements say against it, as clauses; empty if nothing does. */
-  warnings: string[]
 }
 
 export interface TrainingSummary {

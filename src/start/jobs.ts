@@ -72,11 +72,7 @@ export class JobQueue {
   ) {}
 
   /** Reads the jobs of earlier servers; those that were open then were interrupted. */
-  static async open(
-    path: string,
-    start: Starter,
-    afterJob: () => Promise<void> = async () => {},
-  ): Promise<JobQueue> {
+  static async open(path: string, start: Starter, afterJob: () => Promise<void> = async () => {}): Promise<JobQueue> {
     const queue = new JobQueue(path, start, afterJob)
     queue.jobs = await readStored(path)
     for (const job of queue.jobs)

@@ -26,7 +26,8 @@ export interface MergedWeights extends OpenedWeights {
 
 /**
  * The weights of a model with an adapter merged into them: loaded as any others, or written by `weightsFile`. A tensor is merged when it
- * is read; those that are not adapted stay as they are. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`.
+ * is read; those that are not adapted stay as they are. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`, and
+ * what it knows about itself becomes the profile of the weights.
  * The result is closed by closing `opened`.
  * @throws UserError if the adapter belongs to another model
  * @example
@@ -45,8 +46,10 @@ export function mergeAdapter(opened: OpenedWeights, content: AdapterContent): Me
     tensors.set(name, change ? { ...entry, dtype: 'F32', read: async () => change(await entry.read()) } : entry)
   }
   for (const { name, shape, data } of head) tensors.set(name, { name, shape, dtype: 'F32', read: async () => data })
+  const { profile = {} } = content
   const weights: WeightSource = {
     checked: true,
+    profile,
     has: (name) => tensors.has(name),
     read: async (name) => {
       const entry = tensors.get(name)
@@ -54,7 +57,7 @@ export function mergeAdapter(opened: OpenedWeights, content: AdapterContent): Me
     },
   }
   const bytes = [...tensors.values()].reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
-  return { ...opened, weights, tensors, bytes, changed: [...changes.keys()], promptHead: head.length > 0 }
+  return { ...opened, weights, tensors, bytes, profile, changed: [...changes.keys()], promptHead: head.length > 0 }
 }
 
 /** The merged values of a tensor. */

@@ -2,6 +2,7 @@
 import type { Architecture } from '../../engine/sam/architecture'
 import type { WeightSource } from '../../engine/sam/weights'
 import { UserError } from '../host/errors'
+import type { AdapterProfile } from './adapter-profile-format'
 import { inferArchitecture, validateCheckpoint } from './architecture'
 import { blobSource, bufferSource, type ByteSource } from './byte-source'
 import { checkpointRemarks } from './checkpoint-remarks'
@@ -44,6 +45,8 @@ export interface OpenedWeights {
   format: Checkpoint['format']
   /** All tensors by the names of the reference implementation; their values are read on demand. */
   tensors: ReadonlyMap<string, TensorEntry>
+  /** What the weights know about themselves, if an adapter that knew it was merged into them; else {}. */
+  profile: AdapterProfile
   /** What a person should know about the file, in sentences. */
   remarks: string[]
   /** Closes the file: after the model is loaded. Memory and URLs need no closing. */
@@ -76,11 +79,12 @@ export async function openedWeights(checkpoint: Checkpoint, config?: unknown): P
   try {
     const architecture = inferArchitecture(checkpoint, config)
     validateCheckpoint(checkpoint, architecture)
-    const { path: name, format, tensors } = checkpoint
+    const { path: name, format, tensors, profile } = checkpoint
     const bytes = [...tensors.values()].reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
     const remarks = checkpointRemarks(checkpoint, architecture)
     const close = () => checkpoint.close()
-    return { architecture, weights: weightSource(checkpoint), bytes, name, format, tensors, remarks, close }
+    const weights = weightSource(checkpoint)
+    return { architecture, weights, bytes, name, format, tensors, profile, remarks, close }
   } catch (error) {
     await checkpoint.close()
     throw error

@@ -6,7 +6,9 @@ import type { PixelNorm } from '../../engine/sam/architecture'
 import type { WeightSource } from '../../engine/sam/weights'
 import { UserError } from '../host/errors'
 import { findSam } from './find-sam'
+import type { AdapterProfile } from './adapter-profile-format'
 import { foldBatchNorms } from './fold-batchnorm'
+import { mergedProfile } from './merged-profile'
 import { elements, shapeText, type TensorEntry, type TensorFile } from './tensor-file'
 import { fromTransformers, isTransformers } from './tensor-names'
 
@@ -20,6 +22,8 @@ export interface Checkpoint extends TensorFile {
   pixels: PixelNorm | null
   /** Names in the file of tensors that are no part of the model. */
   others: string[]
+  /** What it knows about itself, if an adapter that knew it was merged into it; else {}. */
+  profile: AdapterProfile
 }
 
 /** @throws UserError naming the file; the raw file is then closed */
@@ -27,7 +31,8 @@ export async function toCheckpoint(path: string, format: Checkpoint['format'], r
   try {
     const found = normalise(path, raw.tensors)
     const pixels = await readPixels(path, found.tensors)
-    return { path, format, ...found, pixels, metadata: raw.metadata, close: raw.close }
+    const profile = mergedProfile(path, raw.metadata)
+    return { path, format, ...found, pixels, profile, metadata: raw.metadata, close: raw.close }
   } catch (error) {
     await raw.close()
     throw error
@@ -44,6 +49,7 @@ export async function toCheckpoint(path: string, format: Checkpoint['format'], r
 export function weightSource(checkpoint: Checkpoint): WeightSource {
   return {
     checked: true,
+    profile: checkpoint.profile,
     has: (name) => checkpoint.tensors.has(name),
     read: async (name) => {
       const entry = checkpoint.tensors.get(name)

@@ -1,4 +1,5 @@
 /** @file Weights as a safetensors file in memory. It runs in any host. */
+import { mergedMetadata } from './merged-profile'
 import type { OpenedWeights } from './open-weights'
 import { safetensorsParts, type TensorToWrite } from './safetensors-layout'
 import type { TensorEntry } from './tensor-file'
@@ -28,11 +29,11 @@ export function weightEntries(tensors: ReadonlyMap<string, TensorEntry>, onTenso
  * link.href = URL.createObjectURL(await weightsFile(merged))
  */
 export async function weightsFile(
-  { name, tensors }: Pick<OpenedWeights, 'name' | 'tensors'>,
+  { name, tensors, profile }: Pick<OpenedWeights, 'name' | 'tensors' | 'profile'>,
   { signal, onTensor }: { signal?: AbortSignal; onTensor?: OnTensor } = {},
 ): Promise<Blob> {
   let file = new Blob([])
-  for await (const part of safetensorsParts(name, weightEntries(tensors, onTensor), { format: 'pt' })) {
+  for await (const part of safetensorsParts(name, weightEntries(tensors, onTensor), mergedMetadata(profile))) {
     signal?.throwIfAborted()
     file = new Blob([file, part])
   }

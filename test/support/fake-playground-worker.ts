@@ -53,6 +53,7 @@ function worker(told: Told) {
         description: 'TinyViT, 9.79 M parameters',
         inputSize: 512,
         ownSize: 1024,
+        own: { head: false, thresholds: null, warnings: [] },
         remarks: [],
       }
     },

@@ -39,13 +39,15 @@ export async function openContestants(
   const { engine, name } = chosen
   try {
     const models = new ResizableModel(chosen.open)
-    const { architecture, inputSize } = await models.at(chosen.adapters.length ? chosen.adapters[0].size : chosen.size)
+    const { architecture, inputSize, ownSize } = await models.at(
+      chosen.adapters.length ? chosen.adapters[0].size : chosen.size,
+    )
     const adapters = chosen.adapters.map(({ path, size }, i) => {
-      return { path, size: size ?? architecture.imageSize, calibration: generators[i + 1]?.calibration?.knots }
+      return { path, size: size ?? ownSize, calibration: generators[i + 1]?.calibration?.knots }
     })
     for (const { path } of adapters) await checkAdapter(path, architecture, name)
     const options = {
-      ...{ rivals, adapters, diameterOf, ownSize: architecture.imageSize, size: inputSize },
+      ...{ rivals, adapters, diameterOf, ownSize, size: inputSize, calibration: generators[0]?.calibration?.knots },
       generators: generators.map(({ options }) => options),
     }
     const contestants = contestantsOf(models, options)

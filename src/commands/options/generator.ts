@@ -10,13 +10,14 @@ import {
   type UsedPrompts,
   promptsUsed,
 } from '../../../engine/generate/generator-options'
+import { DEFAULT_MODEL } from '../../cli/next-command'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { messageOf, UserError } from '../../host/errors'
 import { describeThresholds, thresholdText } from '../../evaluation/tuned-thresholds'
 import { filterOptionNames } from '../../project/refilter'
-import { readAdapterProfile, type StoredCalibration } from '../../weights/adapter-profile'
+import type { StoredCalibration } from '../../weights/adapter-profile'
 import { scoreThresholdEntries } from '../../weights/adapter-profile-format'
-import { hasPromptHead } from '../../weights/prompt-head-file'
+import { knownAdapter, knownModel, type KnownModel } from '../../weights/known-model'
 import { finiteNumber } from '../../text/check-value'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
@@ -260,9 +261,13 @@ export async function generatorOptions(
   }
 }
 
+/** What is known of the chosen model with an adapter (null: without). */
+const knownOf = (values: Values, adapter: string | null): Promise<KnownModel> =>
+  adapter === null ? knownModel(text(values, 'model') ?? DEFAULT_MODEL) : knownAdapter(adapter)
+
 /** The prompts that are used with an adapter (null: without). @throws UserError naming the option */
 export const chosenPrompts = async (values: Values, adapter: string | null): Promise<UsedPrompts> =>
-  promptsUsed(await generatorOptions(values), adapter !== null && hasPromptHead(adapter))
+  promptsUsed(await generatorOptions(values), (await knownOf(values, adapter)).promptHead)
 
 export interface ChosenOptions {
   options: GeneratorOptions
@@ -273,16 +278,17 @@ export interface ChosenOptions {
 }
 
 /**
- * All options for a model with an adapter (null: without): like generatorOptions, but the thresholds stored with the adapter take
- * the place of the defaults, unless --thresholds is given, or --reference, which has the reference's defaults. What is stored for
- * prompts of one kind, grid or learned, is not used for the other.
- * @throws UserError naming the option, or if the adapter's profile is damaged
+ * All options for a model with an adapter (null: without): like generatorOptions, but the thresholds stored with the adapter, or in a
+ * merged model, take the place of the defaults, unless --thresholds is given, or --reference, which has the reference's defaults.
+ * What is stored for prompts of one kind, grid or learned, is not used for the other.
+ * @throws UserError naming the option, or if what is stored is damaged
  */
 export async function chooseGeneratorOptions(values: Values, adapter: string | null): Promise<ChosenOptions> {
   const file = text(values, 'thresholds')
   const reference = flag(values, 'reference')
-  const profile = adapter === null || reference ? {} : await readAdapterProfile(adapter)
-  const kind = await chosenPrompts(values, adapter)
+  const known = await knownOf(values, adapter)
+  const profile = reference ? {} : known.profile
+  const kind = promptsUsed(await generatorOptions(values), known.promptHead)
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
@@ -295,7 +301,9 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
     if (given.length) return `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})`
     if (stored) return describeThresholds(stored)
     if (file !== undefined && file !== DEFAULT_THRESHOLDS) return `${thresholdText(options)} (${file})`
-    const why = suits ? '' : `; those of the adapter are for prompts ${profile.thresholds!.prompts}`
+    const why = suits
+      ? ''
+      : `; those of the ${adapter === null ? 'model' : 'adapter'} are for prompts ${profile.thresholds!.prompts}`
     const whose = defaults === 'learned' ? 'for learned prompts' : 'of Meta’s segment-anything'
     return `${thresholdText(options)} (the defaults ${whose}${why})`
   }

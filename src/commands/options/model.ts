@@ -3,8 +3,9 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
 import type { SamModel } from '../../../engine/sam/sam-model'
+import { targetsOf } from '../../../engine/train/adapter'
 import type { AttachedAdapter } from '../../../engine/train/attached-adapter'
-import { adapterWarnings } from '../../evaluation/adapter-warnings'
+import { adapterWarnings, FOR_MERGED } from '../../evaluation/adapter-warnings'
 import { loadAdapter } from '../../model/attach-adapter'
 import { UserError } from '../../host/errors'
 import { openEngine } from '../../host/gpu'
@@ -142,21 +143,30 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
     texts(values, 'adapter').map(async (path) => {
       const profile = await readAdapterProfile(path)
       const trained = await trainedSize(path, profile)
-      const warning = size !== undefined && sizeWarning(path, await readAnyAdapter(path), trained, size)
+      const warning = size !== undefined && sizeWarning(path, await targetsIn(path), trained, size)
       for (const line of [...(warning ? [warning] : []), ...adapterWarnings(profile)]) console.error(line)
       return { path, size: size ?? trained }
     }),
   )
   const engine = await openEngine({ precision: chosenPrecision(values) })
-  let warned = false
+  let warned = adapters.length > 0
   const open = async (inputSize?: number) => {
     const model = await openModel(engine, checkpoint, { inputSize, config })
-    const warning = adapters.length ? null : baseSizeWarning(name, model.architecture.imageSize, model.inputSize)
-    if (warning && !warned) console.error(warning)
+    if (!warned) for (const line of modelWarnings(name, model)) console.error(line)
     warned = true
     return model
   }
   return { engine, name, size, adapters, open }
+}
+
+const targetsIn = async (adapter: string) => targetsOf(await readAnyAdapter(adapter)).keys()
+
+/** What is to be known of a model that is used without an adapter. */
+function modelWarnings(name: string, { profile, ownSize, inputSize }: SamModel): string[] {
+  // an adapter was merged into it
+  const merged = profile.size !== undefined
+  const size = merged ? sizeWarning(name, [], profile.size, inputSize) : baseSizeWarning(name, ownSize, inputSize)
+  return [...(size ? [size] : []), ...adapterWarnings(profile, FOR_MERGED)]
 }
 
 /** The input size with which an adapter was trained; undefined if neither it nor its run's folder says so. */

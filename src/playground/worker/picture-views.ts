@@ -25,7 +25,7 @@ export class PictureViews {
   }
 
   /** The tiles of an image whose particles would be too small in the whole of it. @param band the sizes that the model knows */
-  viewOf(id: string, inputSize: number, band: DiameterBand | undefined): View {
+  viewOf(id: string, inputSize: number, band: DiameterBand): View {
     const { info, particles } = this.picture(id)
     const kept = this.known.get(id)
     if (kept && kept.diameter === particles?.diameter) return kept.view

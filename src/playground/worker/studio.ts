@@ -8,7 +8,7 @@ import { blobSource, type OpenedWeights, openWeights } from '../../web'
 import type { GpuReport, OpenedModel, OpenRequest, Picture, Progress, StoredAdapter } from '../calls'
 import type { StoredModel } from '../store/records'
 import { openGpu } from './gpu'
-import { knownSettings } from './known-settings'
+import { knownSettings, MERGED } from './known-settings'
 import { pixelsOf } from './pixels'
 import { PictureViews } from './picture-views'
 
@@ -24,8 +24,8 @@ export interface Loaded {
   model: SamModel
   stored: StoredModel
   adapter: AttachedAdapter | null
-  /** The sizes of particles that the adapter knows. */
-  band: DiameterBand | undefined
+  /** The sizes of particles that it knows. */
+  band: DiameterBand
   session: PromptSession
 }
 
@@ -65,13 +65,16 @@ export class Studio {
     const { model, opened } = await this.load(stored, hooks)
     this.wanted = request
     const kept = usable(request.adapter, stored, model)
+    // before an adapter's takes its place
+    const head = model.promptHead !== null
     await this.use(model, stored, kept)
     const { architecture, bytes, remarks } = opened
     const kind = architecture.kind === 'vit' ? 'ViT' : 'TinyViT'
     return {
       description: `${kind}, ${(bytes / 4e6).toPrecision(3)} M parameters`,
       inputSize: model.inputSize,
-      ownSize: architecture.imageSize,
+      ownSize: model.ownSize,
+      own: { head, ...knownSettings(model.profile, head, MERGED) },
       // what is known of an adapter is said again, also of one that an earlier version of the page has kept
       adapter: kept && { ...kept.summary, ...knownSettings(kept.profile, kept.head.length > 0) },
       remarks,
@@ -99,7 +102,7 @@ export class Studio {
   /** Attaches an adapter, if there is one, and answers requests with the model. */
   private async use(model: SamModel, stored: StoredModel, kept: StoredAdapter | null): Promise<void> {
     const adapter = kept && (await attachAdapter(model, kept.adapter, kept.head))
-    const band = kept ? adapterBand(kept.profile, model) : undefined
+    const band = adapterBand(kept ? kept.profile : model.profile, model)
     const session = new PromptSession({
       read: ({ name }) => pixelsOf(this.views.picture(name).pixels),
       viewOf: (id, inputSize) => this.views.viewOf(id, inputSize, band),

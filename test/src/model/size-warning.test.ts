@@ -2,17 +2,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sizeWarning } from '../../../src/model/size-warning'
-import type { Adapter } from '../../../engine/train/adapter'
-
-const pair = { A: new Float32Array(1), B: new Float32Array(1), r: 1, inDim: 1, outDim: 1 }
-const adapterOf = (...targets: string[]): Adapter => ({
-  config: { r: 1, lora_alpha: 1, use_rslora: false, base_model_name_or_path: null },
-  tensors: { targets: new Map(targets.map((target) => [target, pair])) },
-})
 
 test('only a decoder’s attention at another size than in training is warned of', () => {
-  const encoder = adapterOf('image_encoder.blocks.3.attn.q', 'image_encoder.blocks.3.mlp.lin1')
-  const decoder = adapterOf('image_encoder.blocks.3.attn.q', 'mask_decoder.transformer.layers.0.self_attn.q_proj')
+  const encoder = ['image_encoder.blocks.3.attn.q', 'image_encoder.blocks.3.mlp.lin1']
+  const decoder = ['image_encoder.blocks.3.attn.q', 'mask_decoder.transformer.layers.0.self_attn.q_proj']
   assert.match(
     sizeWarning('runs/x', decoder, 256, 1024)!,
     /^warning: runs\/x was trained at an input of 256 .* 4096 cells .* of 256, .*--size/,
@@ -24,7 +17,7 @@ test('only a decoder’s attention at another size than in training is warned of
     /trained at an input of 256 pixels and is used at 1024.*without --size/,
   )
   assert.is(sizeWarning('runs/x', encoder, 256, 256), null)
-  const head = adapterOf('mask_decoder.iou_prediction_head.layers.0')
+  const head = ['mask_decoder.iou_prediction_head.layers.0']
   assert.not.match(sizeWarning('runs/x', head, 256, 1024)!, /attention/)
 })
 

@@ -1,8 +1,8 @@
-/** @file What the measurements of the adapter in use say against it: repeated wherever a person decides to use it. */
-import { model } from '../state/studio'
+/** @file What the measurements of the adapter in use, or of the model that one was merged into, say against it: repeated wherever a person decides to use it. */
+import { finder } from '../state/studio'
 
 export function AdapterWarnings() {
-  const warnings = model.value?.adapter?.warnings ?? []
+  const warnings = finder()?.warnings ?? []
   return (
     <>
       {warnings.map((line) => (

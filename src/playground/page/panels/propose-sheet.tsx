@@ -7,7 +7,7 @@ import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
 import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
 import { forecastProposals, type ProposalForecast, propose } from '../state/propose'
-import { model, onProcessor, review, smallInput } from '../state/studio'
+import { finder, model, onProcessor, review, smallInput } from '../state/studio'
 import { typedIou, typedStability } from '../state/typed-thresholds'
 import { usualThresholds } from '../state/usual-thresholds'
 import { AdapterWarnings } from './adapter-warnings'
@@ -25,8 +25,8 @@ export function ProposeSheet() {
   const close = () => (sheet.value = null)
   const side = points.value ?? (onProcessor() ? 8 : 32)
   const most = tiles.value ?? (onProcessor() ? 9 : 64)
-  const adapter = model.value?.adapter
-  const usual = usualThresholds(adapter ?? null)
+  const found = finder()
+  const usual = usualThresholds(found)
   const all = images.value.map(({ info }) => info.name)
   const open = all.filter((name) => !review.edited(name))
   const begin = (names: string[]) => {
@@ -54,14 +54,14 @@ export function ProposeSheet() {
   return (
     <Sheet title="Propose masks" close={close}>
       <p>
-        {adapter?.head
-          ? `${model.value.name} with its adapter looks for particles, and is asked at each place that it finds.`
+        {found?.head
+          ? `${model.value.name}${model.value.adapter ? ' with its adapter' : ''} looks for particles, and is asked at each place that it finds.`
           : `${model.value.name} is asked at a grid of points over each image.`}{' '}
         Afterwards the Filter tab shows or hides proposals without asking again.
       </p>
       {smallInput() && <p class="warn">{smallInput()}</p>}
       <AdapterWarnings />
-      {!adapter?.head && (
+      {!found?.head && (
         <label class="field">
           Points per side
           <select value={side} onChange={({ currentTarget }) => (points.value = Number(currentTarget.value))}>

@@ -6,7 +6,7 @@ import type { Proposed, ProposeRequest } from '../../calls'
 import { read, setValue } from '../../store/database'
 import { ask } from '../worker-client'
 import { runJob } from './job'
-import { gpu, model, review } from './studio'
+import { finder, gpu, model, review } from './studio'
 
 export type ProposalSettings = Omit<ProposeRequest, 'picture' | 'diameter'>
 
@@ -70,7 +70,7 @@ interface Pace {
 const paceKey = (pointsPerSide: number): string =>
   JSON.stringify([
     gpu.value && 'name' in gpu.value ? gpu.value.name : null,
-    ...[model.value?.name, model.value?.inputSize, model.value?.adapter?.head ?? false, pointsPerSide],
+    ...[model.value?.name, model.value?.inputSize, finder()?.head ?? false, pointsPerSide],
   ])
 
 const keepPace = (pointsPerSide: number, { seconds, encodings }: Proposed): Promise<void> =>

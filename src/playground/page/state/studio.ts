@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import { openImage, current, refresh, server } from '../../../review/page/state/app'
 import { notify } from '../../../review/page/state/notices'
 import { count } from '../../../text/count'
-import type { AdapterSummary, GpuReport, OpenedModel, StoredAdapter } from '../../calls'
+import type { AdapterSummary, FinderSummary, GpuReport, OpenedModel, StoredAdapter } from '../../calls'
 import { keepingProblem, read, setValue } from '../../store/database'
 import { LocalReview } from '../../store/local-review'
 import type { StoredModel } from '../../store/records'
@@ -42,6 +42,9 @@ export const modelOfReview = () =>
     adapter: model.value.adapter && adapterName(model.value.adapter),
     size: model.value.inputSize,
   }
+
+/** How the open model finds particles: with its adapter, else by itself; null while none is open. */
+export const finder = (): FinderSummary | null => model.value?.adapter ?? model.value?.own ?? null
 
 /** What to say of a model that is smaller than it was made for, and has no adapter that was trained so; null if it is not. */
 export const smallInput = (): string | null =>

@@ -2,8 +2,8 @@
 import type { ScoreThresholds } from '../../../../engine/generate/filter'
 import { learnedThresholds } from '../../../../engine/generate/generator-options'
 import { LOOSER } from '../../../generate/looser-thresholds'
-import type { AdapterSummary } from '../../calls'
+import type { FinderSummary } from '../../calls'
 
-/** The adapter's own if it has any, else what suits its prompts; null: without an adapter. */
-export const usualThresholds = (adapter: Pick<AdapterSummary, 'head' | 'thresholds'> | null): ScoreThresholds =>
-  adapter?.thresholds ?? (adapter?.head ? learnedThresholds : { ...LOOSER, relativeScoreThresh: 0 })
+/** Its own if it has any, else what suits its prompts; null: before a model is open. */
+export const usualThresholds = (finder: Pick<FinderSummary, 'head' | 'thresholds'> | null): ScoreThresholds =>
+  finder?.thresholds ?? (finder?.head ? learnedThresholds : { ...LOOSER, relativeScoreThresh: 0 })
