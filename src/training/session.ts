@@ -126,7 +126,7 @@ async function loadSession(
 ): Promise<TrainingSession> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, {
-    inputSize: config.size ?? undefined,
+    inputSize: plan.size,
     storage: config.storage,
     config: toy,
   })

@@ -43,10 +43,8 @@ export async function modelShapes(model: string, config: unknown, { fetch = fals
   try {
     const architecture = inferArchitecture(checkpoint, config)
     validateCheckpoint(checkpoint, architecture)
-    return {
-      architecture,
-      source: zeroWeights(new Map([...checkpoint.tensors].map(([name, { shape }]) => [name, shape]))),
-    }
+    const shapes = new Map([...checkpoint.tensors].map(([name, { shape }]) => [name, shape]))
+    return { architecture, source: { ...zeroWeights(shapes), profile: checkpoint.profile } }
   } finally {
     await checkpoint.close()
   }

@@ -11,6 +11,7 @@ import { adapterBand } from '../../../src/model/adapter-band'
 import { loadAdapter } from '../../../src/model/attach-adapter'
 import { mergeModel } from '../../../src/model/merge-adapter'
 import { openModel } from '../../../src/model/open-model'
+import { openSession } from '../../../src/training/session'
 import { type AdapterProfile, updateAdapterProfile } from '../../../src/weights/adapter-profile'
 import { openCheckpoint } from '../../../src/weights/checkpoint'
 import { knownModel } from '../../../src/weights/known-model'
@@ -20,6 +21,7 @@ import { writeSafetensors } from '../../../src/weights/safetensors-writer'
 import { writeRandom } from '../../support/adapter'
 import { engine } from '../../support/engine'
 import { refusal, scratch } from '../../support/files'
+import { toyConfig } from '../../support/toy-training'
 import { tunedOnSixImages } from '../../support/tuned-thresholds'
 
 const toy = 'golden/files/toy_vit.pth'
@@ -105,6 +107,13 @@ test('merged once more, a model knows what the second adapter knows; converted, 
   assert.equal((await knownModel(twice)).profile, {})
   assert.equal((await mergeModel({ model: out, out: twice, config })).profile, profile)
   assert.equal(await knownModel(twice), { profile, promptHead: true })
+})
+
+test('a training that begins with a merged model takes its input', async () => {
+  const settings = { model: out, modelConfig: 'golden/files/toy_vit.json', size: null }
+  const session = await openSession(engine, toyConfig('none', settings), () => {})
+  assert.equal([session.plan.size, session.model.inputSize], [64, 64])
+  session.release()
 })
 
 test('of other models nothing is known before they are opened', async () => {
