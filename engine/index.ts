@@ -77,9 +77,9 @@ export { type GenerateHooks, MaskGenerator } from './generate/generator'
 export {
   checkGeneratorOptions,
   defaultGeneratorOptions,
-  learnedThresholds,
   type GeneratorOptions,
   type PromptOrigin,
+  referenceThresholds,
   type UsedPrompts,
 } from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'

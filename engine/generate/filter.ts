@@ -86,7 +86,7 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
   const keep = (name: FilterName, good: (i: number) => boolean) => {
     const before = alive.length
     alive = alive.filter(good)
-    removed[name] = before - alive.length
+    removed[name] += before - alive.length
   }
   const { predIouThresh, stabilityScoreThresh, maxArea } = options
   const unscored = (i: number) => candidates[i].origin !== undefined
@@ -95,37 +95,43 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
   keep('minArea', (i) => candidates[i].area >= options.minArea)
   keep('maxArea', (i) => maxArea >= 1 || candidates[i].area <= maxArea * size.width * size.height)
   keep('frames', (i) => !options.dropFrames || edgesTouched(candidates[i], size) < 3)
-  if (options.boxNmsThresh < 1) {
-    const boxes = candidates.map(({ box }) => box)
-    const stay = new Set(suppressBoxes(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
-    keep('boxNms', (i) => stay.has(i))
-  }
   let index: OverlapIndex | null = null
   const overlapIndex = () => (index ??= new OverlapIndex(set))
-  if (options.maskNmsThresh < 1) {
-    const overlaps = overlapIndex()
-    const stays = new Uint8Array(candidates.length)
-    keep('maskNms', (i) => {
-      const rival = overlaps.some(i, (k, shared) => {
-        const union = candidates[i].area + candidates[k].area - shared
-        return stays[k] === 1 && shared / union > options.maskNmsThresh
+  const suppress = () => {
+    if (options.boxNmsThresh < 1) {
+      const boxes = candidates.map(({ box }) => box)
+      const stay = new Set(suppressBoxes(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
+      keep('boxNms', (i) => stay.has(i))
+    }
+    if (options.maskNmsThresh < 1) {
+      const overlaps = overlapIndex()
+      const stays = new Uint8Array(candidates.length)
+      keep('maskNms', (i) => {
+        const rival = overlaps.some(i, (k, shared) => {
+          const union = candidates[i].area + candidates[k].area - shared
+          return stays[k] === 1 && shared / union > options.maskNmsThresh
+        })
+        if (!rival) stays[i] = 1
+        return !rival
       })
-      if (!rival) stays[i] = 1
-      return !rival
-    })
+    }
+    if (options.containmentThresh < 1) {
+      const nested = suppressNested(candidates, alive, overlapIndex(), options.containmentThresh)
+      keep('containment', (i) => !nested.has(i))
+    }
   }
-  if (options.containmentThresh < 1) {
-    const nested = suppressNested(candidates, alive, overlapIndex(), options.containmentThresh)
-    keep('containment', (i) => !nested.has(i))
-  }
-  if (options.relativeScoreThresh > 0) {
+  const others = alive.filter(unscored)
+  alive = alive.filter((i) => !unscored(i))
+  suppress()
+  if (options.relativeScoreThresh > 0 && alive.length) {
     const score = (i: number) => candidates[i].predictedIou * candidates[i].stability
-    const scores = Float64Array.from(
-      alive.filter((i) => !unscored(i)),
-      score,
-    ).sort()
-    const least = scores.length ? options.relativeScoreThresh * quantile(scores, BEST) : 0
-    keep('relativeScore', (i) => unscored(i) || score(i) >= least)
+    const least = options.relativeScoreThresh * quantile(Float64Array.from(alive, score).sort(), BEST)
+    keep('relativeScore', (i) => score(i) >= least)
+  }
+  // last, so that those that a mask replaced come back where that mask is dropped itself
+  if (others.length) {
+    alive.push(...others)
+    suppress()
   }
   return { kept: alive, removed }
 }

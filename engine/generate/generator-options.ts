@@ -1,6 +1,6 @@
 /**
- * @file The generator's options: the reference implementation's parameters (in camel case, with its defaults), and further
- * ones for images of dense particles. Lengths are in pixels of the image, areas in whole pixels.
+ * @file The generator's options: the reference implementation's parameters (in camel case; its defaults but for the thresholds), and
+ * further ones for images of dense particles. Lengths are in pixels of the image, areas in whole pixels.
  */
 import { SettingError } from '../setting-error'
 import type { FilterOptions, ScoreThresholds } from './filter'
@@ -70,13 +70,16 @@ export interface GeneratorOptions extends FilterOptions {
   keepLogits: boolean
 }
 
-/** The defaults of Meta’s generator, and of what wgsam adds. */
+/**
+ * The defaults. Those of the thresholds suit particles: a model is less sure of them than of what photographs show, and what is no
+ * particle has lower scores than the best masks of the image (docs/results.md#thresholds-of-the-generator).
+ */
 export const defaultGeneratorOptions: GeneratorOptions = {
   prompts: 'auto',
   pointsPerSide: 32,
   pointsPerBatch: 64,
-  predIouThresh: 0.88,
-  stabilityScoreThresh: 0.95,
+  predIouThresh: 0.7,
+  stabilityScoreThresh: 0.7,
   stabilityScoreOffset: 1,
   maskThreshold: 0,
   boxNmsThresh: 0.7,
@@ -93,7 +96,7 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   dropFrames: true,
   maskNmsThresh: 0.7,
   containmentThresh: 0.85,
-  relativeScoreThresh: 0,
+  relativeScoreThresh: 0.85,
 
   pointScales: [],
   refinePoints: 0,
@@ -107,14 +110,11 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   keepLogits: true,
 }
 
-/**
- * The defaults of the thresholds for learned prompts. An adapter is less sure of its masks than SAM; what is no particle shows beside the
- * best masks of the image (docs/results.md#thresholds-of-the-generator).
- */
-export const learnedThresholds: Readonly<ScoreThresholds> = {
-  predIouThresh: 0.7,
-  stabilityScoreThresh: 0.7,
-  relativeScoreThresh: 0.85,
+/** The thresholds of Meta’s generator, which suit photographs. */
+export const referenceThresholds: Readonly<ScoreThresholds> = {
+  predIouThresh: 0.88,
+  stabilityScoreThresh: 0.95,
+  relativeScoreThresh: 0,
 }
 
 /** Maximum number of points along a side or in a batch; a larger number is a typing error. */
@@ -122,19 +122,15 @@ const MAX_POINTS = 4096
 
 /**
  * The options, with defaults for those not given.
- * @param used the prompts that will be used, on which the thresholds' defaults depend
  * @throws SettingError that names an unknown or invalid option
  * @example
- * checkGeneratorOptions({ pointsPerSide: 16 }).predIouThresh // 0.88
+ * checkGeneratorOptions({ pointsPerSide: 16 }).predIouThresh // 0.7
  */
-export function checkGeneratorOptions(
-  given: Partial<GeneratorOptions> = {},
-  used: UsedPrompts = 'grid',
-): GeneratorOptions {
+export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): GeneratorOptions {
   for (const name of Object.keys(given))
     if (!(name in defaultGeneratorOptions)) throw new SettingError(`there is no generator option ${name}`)
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const o: GeneratorOptions = { ...defaultGeneratorOptions, ...(used === 'learned' && learnedThresholds), ...set }
+  const o: GeneratorOptions = { ...defaultGeneratorOptions, ...set }
   const whole = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
     if (!Number.isInteger(value) || value < min || value > max)

@@ -42,12 +42,13 @@ export class MaskGenerator {
     maps?: PromptMapSource,
   ): Promise<MaskGenerator> {
     const available = !!maps || model.promptHead !== null
-    const prompts = promptsUsed(checkGeneratorOptions(options), available)
+    const given = checkGeneratorOptions(options)
+    const prompts = promptsUsed(given, available)
     if (prompts === 'learned' && !available)
       throw new Error(
         'the model has no prompt head for prompts learned: use an adapter that was trained with one, or grid',
       )
-    const checked = { ...checkGeneratorOptions(options, prompts), prompts }
+    const checked = { ...given, prompts }
     const runner = await RegionRunner.create(
       model,
       checked.pointsPerBatch,
@@ -72,7 +73,8 @@ export class MaskGenerator {
   }
 
   /**
-   * The records that the reference generator returns for the same options, in its order, without empty masks.
+   * The records that the reference generator returns for the same options, in its order, without empty masks. Its own thresholds are
+   * `referenceThresholds`, not the defaults here.
    * @throws as candidates
    */
   async reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {

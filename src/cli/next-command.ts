@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ScoreThresholds } from '../../engine/generate/filter'
 import { shellQuote } from '../host/command-line'
 
 /** A model, as commands choose it. What is null or absent is left to the command's default. */
@@ -168,11 +169,12 @@ export const tuneCommand = (adapter: string): string[] => words(['generate', 'tu
 /** Chooses again among a project's candidates. */
 export const refilterCommand = (
   project: string,
-  { predIouThresh, stabilityScoreThresh }: { predIouThresh: number; stabilityScoreThresh: number },
+  { predIouThresh, stabilityScoreThresh, relativeScoreThresh }: ScoreThresholds,
 ): string[] =>
   words(['generate', 'refilter'], [project], {
     'pred-iou-thresh': predIouThresh,
     'stability-score-thresh': stabilityScoreThresh,
+    'relative-score-thresh': relativeScoreThresh,
   })
 
 /** Downloads a named model. */

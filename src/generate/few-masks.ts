@@ -1,6 +1,7 @@
 /** @file What to try where a generator kept few masks: which filter dropped most, and how many looser thresholds would keep. */
 import { filterNames } from '../../engine/generate/filter'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
+import { thresholdText } from '../evaluation/tuned-thresholds'
 import { count } from '../text/count'
 import type { ImageResult } from './generate-folder'
 import { LOOSER } from './looser-thresholds'
@@ -51,13 +52,13 @@ export function fewMasks(results: readonly ImageResult[], options: GeneratorOpti
   const thresholds: Record<string, string> = {
     predictedIou: `, which must be above ${options.predIouThresh}`,
     stability: `, which must be at least ${options.stabilityScoreThresh}`,
+    relativeScore: `, and ${options.relativeScoreThresh} of the best is asked for`,
   }
   const line = `few masks were kept: ${kept} of ${count(seen, 'candidate')} on ${where}. Most were dropped by: ${filterTitles[name]} (${most}${thresholds[name] ?? ''})`
   const counts = done.map(({ looser }) => looser ?? 0).reduce((sum, count) => sum + count, 0)
   if (counts < 1.5 * kept + 1) return { line, looser: false }
-  const { predIouThresh, stabilityScoreThresh } = LOOSER
   return {
-    line: `${line}. With a predicted IoU above ${predIouThresh} and a stability of at least ${stabilityScoreThresh} there are ${counts}`,
+    line: `${line}. With looser thresholds (${thresholdText(LOOSER)}) there are ${counts}`,
     looser: true,
   }
 }

@@ -1,4 +1,8 @@
-/** @file Thresholds that keep more of what a model without an adapter finds. */
+/** @file Thresholds that keep more of what a model finds. */
+import type { ScoreThresholds } from '../../engine/generate/filter'
 
-/** Thresholds for a model that has not been trained on particles: a wrong mask is removed faster than a missing one is drawn. */
-export const LOOSER = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 } as const
+/**
+ * Thresholds for images where few masks were kept: nearly all that was found. A wrong mask is removed faster than a missing one is
+ * drawn.
+ */
+export const LOOSER: ScoreThresholds = { predIouThresh: 0.5, stabilityScoreThresh: 0.5, relativeScoreThresh: 0 }

@@ -12,6 +12,7 @@ import {
   type GeneratorOptions,
   checkGeneratorOptions,
   defaultGeneratorOptions,
+  referenceThresholds,
 } from '../../engine/generate/generator-options'
 import type { MaskRecord } from '../../engine/generate/reference-record'
 import { maskArea } from '../../engine/masks/mask'
@@ -150,7 +151,7 @@ async function create(model: SamModel, options: Partial<GeneratorOptions>, path:
   } catch (error) {
     throw new UserError(`${path}: ${messageOf(error)}`)
   }
-  return MaskGenerator.create(model, { ...options, prompts: 'grid' })
+  return MaskGenerator.create(model, { ...referenceThresholds, ...options, prompts: 'grid' })
 }
 
 /** The reference implementation's snake_case parameters as options. @throws UserError for an unknown parameter */

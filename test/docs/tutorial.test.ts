@@ -54,9 +54,9 @@ async function follow(): Promise<void> {
       if (before === '--size') return [`${size}`]
       if (before === '--count') return ['4']
       if (before === '--particles') return ['6,9']
-      if (before === '--points-per-side') return ['3']
       // the toy model is sure of nothing
-      if (before === '--pred-iou-thresh' || before === '--stability-score-thresh') return ['0']
+      if (before === '--points-per-side')
+        return ['3', '--pred-iou-thresh', '0', '--stability-score-thresh', '0', '--relative-score-thresh', '0']
       return [word]
     })
   }

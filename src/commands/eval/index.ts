@@ -103,7 +103,7 @@ export const command: Command = {
       value: 'FILE',
       multiple: true,
       description:
-        'for --prompt auto, a thresholds file written by `wgsam generate tune`, or the word default: one for all models, or ' +
+        'for --prompt auto, a thresholds file written by `wgsam generate tune`, or the word reference: one for all models, or ' +
         'one for the base model and then one for each adapter. Without it each adapter has the thresholds stored with it',
     },
     ...generatorFlags,

@@ -10,7 +10,7 @@ import { readMicrograph } from '../../images/micrograph'
 import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import { chosenPrompts, generatorFlags, generatorOptions } from '../options/generator'
+import { generatorFlags, generatorOptions } from '../options/generator'
 import { findTuneImage, type Trial, TUNING_FLOORS, type TuneImage } from '../../../engine/tune/tune-thresholds'
 import { thresholdText } from '../../evaluation/tuned-thresholds'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
@@ -78,7 +78,7 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
     const values = withAdapterFolders(given)
     const adapter = text(values, 'adapter')
     // keep every candidate that a threshold of the search could accept
-    const options = await generatorOptions(values, TUNING_FLOORS, await chosenPrompts(values, adapter ?? null))
+    const options = await generatorOptions(values, TUNING_FLOORS)
     const diameter = readDiameter(values, options)
     const reading = readingOptions(values)
     const store = flag(values, 'store')

@@ -7,8 +7,8 @@ import {
   defaultGeneratorOptions,
   type GeneratorOptions,
   outputModes,
-  type UsedPrompts,
   promptsUsed,
+  referenceThresholds,
 } from '../../../engine/generate/generator-options'
 import { DEFAULT_MODEL } from '../../cli/next-command'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
@@ -205,19 +205,20 @@ const Tuned = v.object({
 })
 
 /** The value of --thresholds that stands for the thresholds of Meta's segment-anything. */
-const DEFAULT_THRESHOLDS = 'default'
+const REFERENCE = 'reference'
 
 export const thresholdsOption: Option = {
   type: 'string',
   value: 'FILE',
   description:
-    'thresholds file written by `wgsam generate tune`, or the word default for those of Meta’s segment-anything; without it ' +
+    'thresholds file written by `wgsam generate tune`, or the word reference for those of Meta’s segment-anything; without it ' +
     'the thresholds stored with the adapter are used. Command-line flags override each of them',
 }
 
 /** The thresholds in a file that `wgsam generate tune` wrote. @throws UserError if it cannot be read or lacks them */
 async function readThresholds(path: string | undefined): Promise<Partial<GeneratorOptions>> {
-  if (path === undefined || path === DEFAULT_THRESHOLDS) return {}
+  if (path === undefined) return {}
+  if (path === REFERENCE) return referenceThresholds
   let file: unknown
   try {
     file = JSON.parse(await readFile(path, 'utf8'))
@@ -240,17 +241,15 @@ export const givenOptions = async (values: Values): Promise<Partial<GeneratorOpt
 
 /**
  * All options, checked. In increasing precedence: the defaults, `base`, --thresholds, flags.
- * @param used the prompts that will be used, on which the thresholds' defaults depend
  * @throws UserError naming the option
  */
 export async function generatorOptions(
   values: Values,
   base: Partial<GeneratorOptions> = {},
-  used?: UsedPrompts,
 ): Promise<GeneratorOptions> {
   const given = { ...base, ...(await givenOptions(values)) }
   try {
-    return checkGeneratorOptions(given, used)
+    return checkGeneratorOptions(given)
   } catch (error) {
     // the engine's message has its own names of the options; replace them by the flags
     const message = table.reduce(
@@ -264,10 +263,6 @@ export async function generatorOptions(
 /** What is known of the chosen model with an adapter (null: without). */
 const knownOf = (values: Values, adapter: string | null): Promise<KnownModel> =>
   adapter === null ? knownModel(text(values, 'model') ?? DEFAULT_MODEL) : knownAdapter(adapter)
-
-/** The prompts that are used with an adapter (null: without). @throws UserError naming the option */
-export const chosenPrompts = async (values: Values, adapter: string | null): Promise<UsedPrompts> =>
-  promptsUsed(await generatorOptions(values), (await knownOf(values, adapter)).promptHead)
 
 export interface ChosenOptions {
   options: GeneratorOptions
@@ -292,20 +287,19 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
-  const defaults = reference || file === DEFAULT_THRESHOLDS ? 'grid' : kind
-  const options = await generatorOptions(values, stored && scoreThresholdsOf(stored), defaults)
+  const options = await generatorOptions(values, reference ? referenceThresholds : stored && scoreThresholdsOf(stored))
   const given = Object.keys(scoreThresholdsOf(options))
     .map(kebab)
     .filter((name) => values[name] !== undefined)
   const origin = () => {
     if (given.length) return `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})`
     if (stored) return describeThresholds(stored)
-    if (file !== undefined && file !== DEFAULT_THRESHOLDS) return `${thresholdText(options)} (${file})`
+    if (reference || file === REFERENCE) return `${thresholdText(options)} (those of Meta’s segment-anything)`
+    if (file !== undefined) return `${thresholdText(options)} (${file})`
     const why = suits
       ? ''
       : `; those of the ${adapter === null ? 'model' : 'adapter'} are for prompts ${profile.thresholds!.prompts}`
-    const whose = defaults === 'learned' ? 'for learned prompts' : 'of Meta’s segment-anything'
-    return `${thresholdText(options)} (the defaults ${whose}${why})`
+    return `${thresholdText(options)} (the defaults${why})`
   }
   return { options, thresholds: origin(), calibration }
 }

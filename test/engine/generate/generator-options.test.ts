@@ -1,13 +1,14 @@
 /** @file The generator's options: defaults, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { scoreThresholdsOf } from '../../../engine/generate/filter'
 import {
   checkGeneratorOptions,
   defaultGeneratorOptions,
-  learnedThresholds,
+  referenceThresholds,
 } from '../../../engine/generate/generator-options'
 
-test('defaults are the reference’s, and what is wrong is named', () => {
+test('what is wrong is named', () => {
   assert.equal(checkGeneratorOptions(), defaultGeneratorOptions)
   assert.equal(checkGeneratorOptions({ minArea: undefined }), defaultGeneratorOptions)
   const refused: [Record<string, unknown>, RegExp][] = [
@@ -35,15 +36,13 @@ test('defaults are the reference’s, and what is wrong is named', () => {
   for (const [given, what] of refused) assert.throws(() => checkGeneratorOptions(given), what)
 })
 
-test('learned prompts have thresholds of their own unless others are given', () => {
-  const { predIouThresh, ...others } = learnedThresholds
-  assert.equal(checkGeneratorOptions({}, 'learned'), { ...defaultGeneratorOptions, ...learnedThresholds })
-  assert.equal(checkGeneratorOptions({ predIouThresh: 0.9 }, 'learned'), {
-    ...defaultGeneratorOptions,
-    ...others,
-    predIouThresh: 0.9,
-  })
-  assert.ok(predIouThresh < defaultGeneratorOptions.predIouThresh)
+test('thresholds suit particles by default; those of the reference are stricter with single masks', () => {
+  const own = scoreThresholdsOf(defaultGeneratorOptions)
+  assert.ok(own.predIouThresh < referenceThresholds.predIouThresh)
+  assert.ok(own.stabilityScoreThresh < referenceThresholds.stabilityScoreThresh)
+  assert.ok(own.relativeScoreThresh > 0 && !referenceThresholds.relativeScoreThresh)
+  assert.equal(scoreThresholdsOf(checkGeneratorOptions({ ...referenceThresholds })), referenceThresholds)
+  assert.equal(checkGeneratorOptions({ predIouThresh: 0.9 }), { ...defaultGeneratorOptions, predIouThresh: 0.9 })
 })
 
 test.run()

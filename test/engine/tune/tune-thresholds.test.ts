@@ -2,12 +2,15 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CandidateMeasures } from '../../../engine/generate/candidate'
-import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
+import { defaultGeneratorOptions, referenceThresholds } from '../../../engine/generate/generator-options'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { bestIous, pairMasks } from '../../../engine/tune/detection'
 import type { MaskGenerator } from '../../../engine/generate/generator'
 import { findTuneImage, reachedLabels, tuneThresholds } from '../../../engine/tune/tune-thresholds'
 import { regionOf } from '../../support/masks'
+
+/** Thresholds before the search that are stricter than all that it tries. */
+const strict = { ...defaultGeneratorOptions, ...referenceThresholds }
 
 const square = (x0: number, y0: number, side: number): Mask => ({
   x0,
@@ -45,7 +48,7 @@ function image() {
 }
 
 test('finds thresholds that separate right from wrong masks', async () => {
-  const options = { ...defaultGeneratorOptions, maxArea: 1 }
+  const options = { ...strict, maxArea: 1 }
   const { chosen, before, trials } = await tuneThresholds([image()], options, {
     floors: { predIouThresh: 0.4, stabilityScoreThresh: 0.4 },
     areas: true,
@@ -65,14 +68,14 @@ test('thresholds below the floors are not tried', async () => {
   const floors = { predIouThresh: 0.8, stabilityScoreThresh: 0.7 }
   const { trials } = await tuneThresholds(
     [image()],
-    { ...defaultGeneratorOptions, maxArea: 1 },
+    { ...strict, maxArea: 1 },
     { floors, areas: true, relativeScore: 0 },
   )
   assert.ok(trials.every(({ thresholds }) => thresholds.predIouThresh >= 0.8 && thresholds.stabilityScoreThresh >= 0.7))
 })
 
 test('without a search of areas the minimum area stays as it is', async () => {
-  const options = { ...defaultGeneratorOptions, maxArea: 1, minArea: 7 }
+  const options = { ...strict, maxArea: 1, minArea: 7 }
   const floors = { predIouThresh: 0.4, stabilityScoreThresh: 0.4 }
   const { trials } = await tuneThresholds([image()], options, { floors, areas: false, relativeScore: 0 })
   assert.ok(trials.every(({ thresholds }) => thresholds.minArea === 7))
@@ -101,7 +104,7 @@ const tuneRow = (kinds: Parameters<typeof row>[0], floor = 0.4) => tuneImage(row
 const tuneImage = (image: ReturnType<typeof row>, floor = 0.4) =>
   tuneThresholds(
     [image],
-    { ...defaultGeneratorOptions, maxArea: 1, dropFrames: false, minArea: 0 },
+    { ...strict, maxArea: 1, dropFrames: false, minArea: 0 },
     {
       floors: { predIouThresh: floor, stabilityScoreThresh: 0.4 },
       areas: false,
@@ -176,7 +179,7 @@ test('an image is searched at the scale of its particles, with the points of its
   const views: unknown[] = []
   const generator = {
     model: { inputSize: 200 },
-    options: { ...defaultGeneratorOptions, prompts: 'grid', pointsPerSide: 4 },
+    options: { ...strict, prompts: 'grid', pointsPerSide: 4 },
     async candidates(_: unknown, __: unknown, view?: { tileSize: number }) {
       views.push(view?.tileSize)
       return { size: { width: side, height: side }, overlaps: [], candidates: [] }

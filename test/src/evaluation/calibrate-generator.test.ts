@@ -10,7 +10,10 @@ import type { TuneImage } from '../../../engine/tune/tune-thresholds'
 import { calibrate } from '../../../engine/tune/calibration'
 import { regionOf } from '../../support/masks'
 
-const options = { ...defaultGeneratorOptions, stabilityScoreThresh: 0.5, maxArea: 1, dropFrames: false }
+const options = {
+  ...defaultGeneratorOptions,
+  ...{ stabilityScoreThresh: 0.5, relativeScoreThresh: 0, maxArea: 1, dropFrames: false },
+}
 
 /** Masks side by side whose true IoU is 0.3 less than predicted; `unstable` ones, of IoU 0, do not pass the stability filter. */
 function image(seed: number, count: number, unstable = 0): TuneImage {

@@ -17,8 +17,8 @@ test('it names the filter that dropped most, with numbers, and what looser thres
   const advice = fewMasks([image(1, dropped, 40), image(2, { stability: 1 }, 22)], options)!
   assert.is(
     advice.line,
-    'few masks were kept: 3 of 359 candidates on 2 images. Most were dropped by: stability (314, which must be at least 0.95). ' +
-      'With a predicted IoU above 0.7 and a stability of at least 0.8 there are 62',
+    'few masks were kept: 3 of 359 candidates on 2 images. Most were dropped by: stability (314, which must be at least 0.7). ' +
+      'With looser thresholds (predicted IoU above 0.5, stability from 0.5) there are 62',
   )
   assert.is(advice.looser, true)
 })
@@ -28,6 +28,8 @@ test('it is silent where there are masks enough, and proposes no thresholds that
   assert.is(fewMasks([], options), null)
   const none = fewMasks([image(0, { floorStability: 9 }, 0)], options)!
   assert.match(none.line, /few masks were found: 0 on 1 image, and no filter dropped any/)
+  const relative = fewMasks([image(3, { relativeScore: 5 }, 4)], options)!
+  assert.match(relative.line, 'score far below the best of the image (5, and 0.85 of the best is asked for)')
   const same = fewMasks([image(3, { maskNms: 5 }, 4)], options)!
   assert.equal([same.looser, / With /.test(same.line)], [false, false])
 })

@@ -35,6 +35,7 @@ const options: Partial<GeneratorOptions> = {
   pointsPerSide: 4,
   predIouThresh: 0,
   stabilityScoreThresh: 0,
+  relativeScoreThresh: 0,
   stabilityScoreOffset: 0.01,
   maxArea: 1,
   dropFrames: false,

@@ -82,7 +82,15 @@ test('beside a model the watershed gives only what the model has not found', asy
     ['model', 'watershed', 'watershed'],
     'the model is sure of one particle and unsure of another, and has not seen the third',
   )
-  const lower = filterCandidates(union, { ...options, predIouThresh: 0.4 })
+  // less than 0.85 of the best: what the watershed found in its place stands for it
+  const unsure = await withWatershed(found(candidate(1, 0.95), candidate(0, 0.75)), image, options)
+  const worse = filterCandidates(unsure, options)
+  assert.is(worse.removed.relativeScore, 1)
+  assert.equal(
+    worse.kept.map((i) => unsure.candidates[i].origin ?? 'model'),
+    ['model', 'watershed', 'watershed'],
+  )
+  const lower = filterCandidates(union, { ...options, predIouThresh: 0.4, relativeScoreThresh: 0 })
   assert.equal(
     lower.kept.map((i) => union.candidates[i].origin ?? 'model'),
     ['model', 'model', 'watershed'],

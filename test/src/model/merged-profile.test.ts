@@ -62,7 +62,7 @@ test('the generator takes thresholds and prompts of a merged model as of an adap
   assert.match(own.thresholds, 'tuned on 6 validation images')
   assert.equal(own.calibration, profile.calibration)
   const grid = await chooseGeneratorOptions({ model: out, prompts: 'grid' }, null)
-  assert.is(grid.options.predIouThresh, 0.88)
+  assert.is(grid.options.predIouThresh, 0.7)
   assert.match(grid.thresholds, 'those of the model are for prompts learned')
   assert.is((await chooseGeneratorOptions({ model: out, reference: true }, null)).options.predIouThresh, 0.88)
 })

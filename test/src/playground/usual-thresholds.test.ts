@@ -1,17 +1,16 @@
-/** @file The playground's thresholds as long as nobody typed any. */
+/** @file The thresholds of the playground's proposals. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { learnedThresholds } from '../../../engine/generate/generator-options'
+import { scoreThresholdsOf } from '../../../engine/generate/filter'
+import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { usualThresholds } from '../../../src/playground/page/state/usual-thresholds'
 
-test('an adapter’s own thresholds come first, then those for its prompts', () => {
-  const own = { predIouThresh: 0.8, stabilityScoreThresh: 0.9, relativeScoreThresh: 0 }
-  const lax = { predIouThresh: 0.7, stabilityScoreThresh: 0.8, relativeScoreThresh: 0 }
-  assert.equal(usualThresholds({ head: true, thresholds: own }), own)
-  assert.equal(usualThresholds({ head: false, thresholds: own }), own)
-  assert.equal(usualThresholds({ head: true, thresholds: null }), learnedThresholds)
-  assert.equal(usualThresholds({ head: false, thresholds: null }), lax)
-  assert.equal(usualThresholds(null), lax)
+test('they are those that the model or its adapter knows, else the defaults', () => {
+  const own = { predIouThresh: 0.6, stabilityScoreThresh: 0.8, relativeScoreThresh: 0.9 }
+  const usual = scoreThresholdsOf(defaultGeneratorOptions)
+  assert.equal(usualThresholds({ thresholds: own }), own)
+  assert.equal(usualThresholds({ thresholds: null }), usual)
+  assert.equal(usualThresholds(null), usual)
 })
 
 test.run()

@@ -2,6 +2,7 @@
 import { decodeMask } from '../../../../engine/masks/rle'
 import type { CandidateSet, CandidateMeasures } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
+import { referenceThresholds } from '../../../../engine/generate/generator-options'
 import type { CandidateFile } from '../../../project/file-schemas'
 import { scoredSet } from '../../../project/candidate-measures'
 import type { ReviewMask } from '../../../project/review/review-records'
@@ -12,15 +13,13 @@ import { isHandMade, type NewMask, type Reviewed, type ReviewedMask } from './re
 
 /** Initial slider values if the candidates file does not contain them: thresholds of Meta's segment-anything, other filters off. */
 const defaults: FilterOptions = {
-  predIouThresh: 0.88,
-  stabilityScoreThresh: 0.95,
+  ...referenceThresholds,
   minArea: 0,
   maxArea: 1,
   dropFrames: false,
   boxNmsThresh: 1,
   maskNmsThresh: 1,
   containmentThresh: 1,
-  relativeScoreThresh: 0,
 }
 
 /** The share of the smaller of two masks from which one of them is left out, where the filter of nested masks is off. */

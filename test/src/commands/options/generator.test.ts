@@ -29,9 +29,16 @@ for (const [what, values, adapter, iou, stability, says] of [
     0.8,
     /^tuned on 6 validation images: predicted IoU above 0\.7, stability from 0\.8$/,
   ],
-  ['the defaults without an adapter', {}, null, 0.88, 0.95, /^predicted IoU above 0\.88, .* \(the defaults of Meta/],
-  ['the defaults on request', { thresholds: 'default' }, folder, 0.88, 0.95, /the defaults of Meta/],
-  ['the defaults for reference records', { reference: true }, folder, 0.88, 0.95, /the defaults of Meta/],
+  [
+    'the defaults without an adapter',
+    {},
+    null,
+    0.7,
+    0.7,
+    /^predicted IoU above 0\.7, .* of the image’s best \(the defaults\)$/,
+  ],
+  ['Meta’s on request', { thresholds: 'reference' }, folder, 0.88, 0.95, /\(those of Meta’s segment-anything\)$/],
+  ['Meta’s for reference records', { reference: true }, folder, 0.88, 0.95, /\(those of Meta’s segment-anything\)$/],
   ['those of a file', { thresholds: file }, folder, 0.61, 0.62, /\(.*tuned\.json\)$/],
   ['one of a flag, one of the adapter', { 'pred-iou-thresh': '0.5' }, folder, 0.5, 0.8, /\(--pred-iou-thresh\)$/],
   [
@@ -63,7 +70,8 @@ test('how far below the best of an image a score may be: of the adapter, a file 
   const relative = async (values: Values, path: string | null = adapter) =>
     (await chooseGeneratorOptions(values, path)).options.relativeScoreThresh
   assert.is(await relative({}, folder), 0, 'thresholds that were tuned without it')
-  assert.is(await relative({ thresholds: 'default' }), 0)
+  assert.is(await relative({ thresholds: 'reference' }), 0)
+  assert.is(await relative({}, null), 0.85)
   assert.is(await relative({ 'relative-score-thresh': '0' }), 0)
   const own = join(adapter, 'tuned.json')
   writeFileSync(own, JSON.stringify({ thresholds: { ...stored, minArea: 0, relativeScoreThresh: 0.8 } }))
@@ -74,10 +82,10 @@ test('how far below the best of an image a score may be: of the adapter, a file 
 test('thresholds for a grid are not used for learned prompts', async () => {
   const { thresholds, options, calibration } = await chooseGeneratorOptions({ prompts: 'learned' }, folder)
   assert.is(options.predIouThresh, 0.7)
-  assert.match(thresholds, /the defaults for learned prompts; those of the adapter are for prompts grid/)
+  assert.match(thresholds, /the defaults; those of the adapter are for prompts grid/)
   assert.is(calibration, undefined)
   assert.ok((await chooseGeneratorOptions({ prompts: 'grid' }, folder)).calibration)
-  assert.ok((await chooseGeneratorOptions({ thresholds: 'default' }, folder)).calibration, 'whatever the thresholds')
+  assert.ok((await chooseGeneratorOptions({ thresholds: 'reference' }, folder)).calibration, 'whatever the thresholds')
 
   const headed = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
   const thresholdsOfHead = {
@@ -89,28 +97,8 @@ test('thresholds for a grid are not used for learned prompts', async () => {
   await updateAdapterProfile(headed, { thresholds: thresholdsOfHead })
   writeFileSync(join(headed, 'prompt_head.safetensors'), '')
   assert.is((await chooseGeneratorOptions({}, headed)).options.predIouThresh, 0.5)
-  assert.is((await chooseGeneratorOptions({ prompts: 'grid' }, headed)).options.predIouThresh, 0.88)
-  assert.is((await chooseGeneratorOptions({ 'point-scales': '48' }, headed)).options.predIouThresh, 0.88)
-})
-
-test('learned prompts have default thresholds of their own', async () => {
-  const headed = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
-  writeFileSync(join(headed, 'prompt_head.safetensors'), '')
-  const thresholdsWith = async (values: Values) => {
-    const { options, thresholds } = await chooseGeneratorOptions(values, headed)
-    return [
-      options.predIouThresh,
-      options.stabilityScoreThresh,
-      options.relativeScoreThresh,
-      /\((.*)\)/.exec(thresholds)![1],
-    ]
-  }
-  assert.equal(await thresholdsWith({}), [0.7, 0.7, 0.85, 'the defaults for learned prompts'])
-  assert.equal(await thresholdsWith({ 'pred-iou-thresh': '0.8' }), [0.8, 0.7, 0.85, '--pred-iou-thresh'])
-  const reference = [0.88, 0.95, 0, 'the defaults of Meta’s segment-anything']
-  assert.equal(await thresholdsWith({ prompts: 'grid' }), reference)
-  assert.equal(await thresholdsWith({ thresholds: 'default' }), reference)
-  assert.equal(await thresholdsWith({ reference: true }), reference)
+  assert.is((await chooseGeneratorOptions({ prompts: 'grid' }, headed)).options.predIouThresh, 0.7)
+  assert.is((await chooseGeneratorOptions({ 'point-scales': '48' }, headed)).options.predIouThresh, 0.7)
 })
 
 test('the minimum area comes from a file, never from the adapter', async () => {
