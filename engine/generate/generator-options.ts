@@ -96,7 +96,7 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   dropFrames: true,
   maskNmsThresh: 0.7,
   containmentThresh: 0.85,
-  relativeScoreThresh: 0.85,
+  relativeScoreThresh: 0.8,
 
   pointScales: [],
   refinePoints: 0,

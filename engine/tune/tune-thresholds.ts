@@ -3,7 +3,6 @@ import { candidatesAtScale } from '../generate/at-scale'
 import { firstPoints } from '../generate/candidates'
 import type { CandidateSet, CandidateMeasures } from '../generate/candidate'
 import { filterCandidates, type FilterOptions, type ScoreThresholds } from '../generate/filter'
-import { defaultGeneratorOptions } from '../generate/generator-options'
 import type { GenerateHooks, MaskGenerator } from '../generate/generator'
 import type { Point } from '../image/box'
 import { type LabelMap, MAX_LABEL } from '../image/label-map'
@@ -56,7 +55,7 @@ export interface TuneOptions {
  * The relativeScoreThresh with which thresholds are tuned. It is not searched: on a few images like those of the training nearly any value
  * does, and it is meant for other images (docs/results.md#thresholds-of-the-generator).
  */
-export const TUNED_RELATIVE_SCORE = defaultGeneratorOptions.relativeScoreThresh
+export const TUNED_RELATIVE_SCORE = 0.85
 
 /** Candidates of the search must pass these: no threshold below them is worth trying. */
 export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }

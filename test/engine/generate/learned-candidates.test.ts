@@ -62,7 +62,6 @@ const learned = await generate()
 test('each particle is asked for once with a box, and once more with a point if the mask does not cover it', () => {
   const { set, totals, options } = learned
   assert.is(options.prompts, 'learned', 'auto is learned if there is a prompt head')
-  assert.is(options.relativeScoreThresh, 0.85, 'the default for learned prompts')
   assert.ok(set.prompts >= 9 && set.prompts <= 18, `${set.prompts} prompts`)
   assert.is(set.masks, 9 + 3 * (set.prompts - 9), 'one mask for a box, three for a point')
   assert.is(set.candidates.length + removedOf(set), set.masks, 'every mask is a candidate or counted as removed')

@@ -29,7 +29,7 @@ test('it is silent where there are masks enough, and proposes no thresholds that
   const none = fewMasks([image(0, { floorStability: 9 }, 0)], options)!
   assert.match(none.line, /few masks were found: 0 on 1 image, and no filter dropped any/)
   const relative = fewMasks([image(3, { relativeScore: 5 }, 4)], options)!
-  assert.match(relative.line, 'score far below the best of the image (5, and 0.85 of the best is asked for)')
+  assert.match(relative.line, 'score far below the best of the image (5, and 0.8 of the best is asked for)')
   const same = fewMasks([image(3, { maskNms: 5 }, 4)], options)!
   assert.equal([same.looser, / With /.test(same.line)], [false, false])
 })

@@ -71,7 +71,7 @@ test('how far below the best of an image a score may be: of the adapter, a file 
     (await chooseGeneratorOptions(values, path)).options.relativeScoreThresh
   assert.is(await relative({}, folder), 0, 'thresholds that were tuned without it')
   assert.is(await relative({ thresholds: 'reference' }), 0)
-  assert.is(await relative({}, null), 0.85)
+  assert.is(await relative({}, null), 0.8)
   assert.is(await relative({ 'relative-score-thresh': '0' }), 0)
   const own = join(adapter, 'tuned.json')
   writeFileSync(own, JSON.stringify({ thresholds: { ...stored, minArea: 0, relativeScoreThresh: 0.8 } }))
