@@ -1,8 +1,13 @@
 /** @file Thresholds that keep more of what a model finds. */
 import type { ScoreThresholds } from '../../engine/generate/filter'
+import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
 
 /**
- * Thresholds for images where few masks were kept: nearly all that was found. A wrong mask is removed faster than a missing one is
- * drawn.
+ * Thresholds for images where few masks were kept: by default all that was found passes them. A wrong mask is removed faster than a
+ * missing one is drawn.
  */
-export const LOOSER: ScoreThresholds = { predIouThresh: 0.5, stabilityScoreThresh: 0.5, relativeScoreThresh: 0 }
+export const LOOSER: ScoreThresholds = {
+  predIouThresh: defaultGeneratorOptions.floorPredIou,
+  stabilityScoreThresh: defaultGeneratorOptions.floorStability,
+  relativeScoreThresh: 0,
+}

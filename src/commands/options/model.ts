@@ -163,9 +163,8 @@ const targetsIn = async (adapter: string) => targetsOf(await readAnyAdapter(adap
 
 /** What is to be known of a model that is used without an adapter. */
 function modelWarnings(name: string, { profile, ownSize, inputSize }: SamModel): string[] {
-  // an adapter was merged into it
-  const merged = profile.size !== undefined
-  const size = merged ? sizeWarning(name, [], profile.size, inputSize) : baseSizeWarning(name, ownSize, inputSize)
+  // the first is of a model that an adapter was merged into
+  const size = sizeWarning(name, [], profile.size, inputSize) ?? baseSizeWarning(name, ownSize, inputSize)
   return [...(size ? [size] : []), ...adapterWarnings(profile, FOR_MERGED)]
 }
 
