@@ -15,6 +15,7 @@ import { HttpError } from '../host/http-error'
 import { answerPrompt } from './answer-prompt'
 import { EncodedParts, type ImageFile, type ReadPixels } from './encoded-parts'
 import type { BusyReply, PromptReply, PromptRequest, ServerInfo } from './protocol'
+import { requestMask } from './request-masks'
 import { type SimilarMask, SimilarSearch } from './similar-search'
 import type { ViewOf } from './prompt-views'
 import { type GiveWay, WorkQueue } from './work-queue'
@@ -51,7 +52,13 @@ export class PromptSession {
   private readonly encoding = new Map<string, Promise<number>>()
   /** The image that is being encoded ahead. */
   private ahead: { name: string; job: Promise<number> } | null = null
-  private loaded: (LoadedModel & { predictor: Predictor }) | null = null
+  private loaded:
+    | (LoadedModel & {
+        predictor: Predictor
+        /** Decodes prompts that come with a mask; made when the first one comes. */
+        masked: Predictor | null
+      })
+    | null = null
   /** Images that are seen in tiles: nothing can be encoded before a prompt says in which. */
   private readonly tiled = new Set<string>()
   private now: BusyReply['doing'] = null
@@ -102,15 +109,18 @@ export class PromptSession {
    * 'take' is. A prompt with the purpose 'hover' waits for all others, and gives no masks where an encoding would be needed.
    * @throws HttpError 409 for the replaced ones, 400 if the prompt is not valid, 503 if the model is not available
    */
-  async prompt(image: ImageFile, size: Size, prompt: PromptRequest): Promise<PromptReply> {
-    if (prompt.points.length > MAX_POINTS)
+  async prompt(image: ImageFile, size: Size, request: PromptRequest): Promise<PromptReply> {
+    const { points, box, purpose, window } = request
+    const mask = request.mask && requestMask('the mask to correct', request.mask, size)
+    const prompt = { points, box, ...(mask && { mask }) }
+    if (points.length > MAX_POINTS)
       throw new HttpError(400, `a prompt has at most ${MAX_POINTS} points: add the mask and correct it with the brush`)
     try {
       checkPrompt(prompt, size)
     } catch (error) {
       throw new HttpError(400, messageOf(error))
     }
-    const hovering = prompt.purpose === 'hover'
+    const hovering = purpose === 'hover'
     // its own encoding gives way to prompts, but this prompt needs it
     if (this.ahead?.name === image.name && !hovering) await this.ahead.job.catch(() => {})
     const work = () =>
@@ -119,12 +129,13 @@ export class PromptSession {
         const predictor = await this.predictor()
         const { inputSize } = predictor.model
         const view = this.viewOf(image.name, inputSize) ?? wholeView(size, inputSize)
-        return answerPrompt(predictor, prompt, size, view, async (part) => {
+        const decoder = mask ? await this.withMasks() : predictor
+        return answerPrompt(decoder, prompt, size, view, async (part) => {
           if (hovering && !this.parts.has(image.name, part)) return null
           return this.encodingNow(() => this.parts.hold(predictor, image, part))
         })
       })
-    return this.queue.run(hovering ? 'hover' : 'first', work, prompt.purpose === 'take' ? undefined : prompt.window)
+    return this.queue.run(hovering ? 'hover' : 'first', work, purpose === 'take' ? undefined : window)
   }
 
   /**
@@ -245,10 +256,16 @@ export class PromptSession {
       const loaded = await this.options.load()
       const slots = slotsFor({ points: Array(MAX_POINTS), box: [0, 0, 0, 0] })
       const predictor = await Predictor.create(loaded.model, { prompts: 1, slots })
-      this.loaded = { ...loaded, predictor }
+      this.loaded = { ...loaded, predictor, masked: null }
       this.now = null
     }
     return this.loaded.predictor
+  }
+
+  /** Decodes prompts that come with a mask, on what the loaded predictor holds. */
+  private async withMasks(): Promise<Predictor> {
+    const loaded = this.loaded!
+    return (loaded.masked ??= await loaded.predictor.withMasks())
   }
 
   private viewOf(name: string, inputSize: number) {
@@ -272,6 +289,7 @@ export class PromptSession {
   private drop(): void {
     this.parts.forget()
     try {
+      this.loaded?.masked?.destroy()
       this.loaded?.predictor.destroy()
       this.loaded?.close()
     } catch {

@@ -102,6 +102,8 @@ export interface PromptRequest {
   points: { x: number; y: number; foreground: boolean }[]
   /** Inclusive corners. */
   box: [number, number, number, number] | null
+  /** The mask that the points correct, if there is one already: the model changes it where they say. */
+  mask?: CompressedRle
 }
 
 export interface PromptReply {

@@ -33,6 +33,7 @@ export const promptRequestSchema: v.GenericSchema<unknown, PromptRequest> = v.ob
   purpose: v.optional(v.picklist(['hover', 'take'])),
   points: v.pipe(v.array(v.object({ x: finiteNumber, y: finiteNumber, foreground: v.boolean() })), v.maxLength(64)),
   box: v.nullable(v.tuple([finiteNumber, finiteNumber, finiteNumber, finiteNumber])),
+  mask: v.optional(segmentationSchema),
 })
 
 const examples = v.pipe(v.array(segmentationSchema), v.minLength(1), v.maxLength(32))

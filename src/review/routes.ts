@@ -13,6 +13,7 @@ import { exportAcceptedImages } from './export-dataset'
 import { nextTraining } from './next-training'
 import type { ReviewFolder } from '../project/review/review-folder'
 import { HttpError } from '../host/http-error'
+import { requestMask } from './request-masks'
 import { headers } from '../host/local-http'
 import { pathInside } from '../host/inside-folder'
 import { PngCache } from './image-png'
@@ -30,7 +31,7 @@ import type {
 import { checkValue } from '../text/check-value'
 import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
-import { type CompressedRle, decodeMask } from '../../engine/masks/rle'
+import type { CompressedRle } from '../../engine/masks/rle'
 import { withoutPixels } from './similar-search'
 import {
   actionRequestSchema,
@@ -62,21 +63,9 @@ function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
   }
 }
 
-/** Example masks, decoded. @throws HttpError 400 if one is damaged, empty or of another image size */
-function masksOf(examples: readonly CompressedRle[], { width, height }: Size): Mask[] {
-  return examples.map((rle) => {
-    const [rows, columns] = rle.size
-    if (rows !== height || columns !== width)
-      throw new HttpError(400, `an example has ${columns} x ${rows} pixels, but the image has ${width} x ${height}`)
-    try {
-      const mask = decodeMask(rle)
-      if (mask.width) return mask
-    } catch (error) {
-      throw new HttpError(400, `an example is damaged: ${messageOf(error)}`)
-    }
-    throw new HttpError(400, 'an example is empty')
-  })
-}
+/** Example masks, decoded. @throws HttpError as requestMask */
+const masksOf = (examples: readonly CompressedRle[], size: Size): Mask[] =>
+  examples.map((rle) => requestMask('an example', rle, size))
 
 export class Routes {
   private readonly pictures = new PngCache()

@@ -38,7 +38,8 @@ export const open = (over: Partial<PromptSessionOptions> = {}) =>
   })
 
 export const point = (x: number, y: number, foreground = true) => ({ x, y, foreground })
-export const prompt = (over: Partial<PromptRequest> = {}): PromptRequest => ({
+type Unmasked = Omit<PromptRequest, 'mask'>
+export const prompt = (over: Partial<Unmasked> = {}): Unmasked => ({
   window: 'w',
   points: [point(30, 20)],
   box: null,

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
+import type { Mask } from '../../../engine/masks/mask'
 import { decodeMask, encodeMask } from '../../../engine/masks/rle'
 import { Predictor } from '../../../engine/sam/predictor'
 import { TiledPredictor } from '../../../engine/scale/tiled-predictor'
@@ -34,7 +35,7 @@ import {
 
 test('a prompt gives the same masks as wgsam predict', async () => {
   const session = open()
-  const cases: [PromptRequest, number][] = [
+  const cases: [ReturnType<typeof prompt>, number][] = [
     [prompt(), 3],
     [prompt({ points: [point(30, 20), point(5, 5, false)] }), 1],
     [prompt({ points: [], box: [10, 5, 40, 30] }), 1],
@@ -178,6 +179,47 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
   assert.ok((await session.encode(image('b'))) > 0, 'the others are encoded whole')
   assert.not((await session.prompt(image('b'), size, prompt())).encodedNow)
   await session.close()
+})
+
+test('points correct the mask that comes with them', async () => {
+  const session = open()
+  const picture = { ...size, rgb: rgb.get('a')! }
+  const predictor = await Predictor.create(model, { prompts: 1, slots: 3 })
+  const masked = await predictor.withMasks()
+  const tiled = new TiledPredictor(predictor, masked)
+  const points = [point(30, 20), point(40, 20, false)]
+  const ask = async (mask?: Mask) => {
+    const { masks } = await session.prompt(image('a'), size, {
+      ...prompt({ points }),
+      ...(mask && { mask: encodeMask(mask, size) }),
+    })
+    const [[expected]] = await tiled.predict(picture, [{ points, box: null, mask }], wholeView(size, SIDE))
+    assert.is(masks.length, 1)
+    assert.ok(Math.abs(masks[0].predictedIou - expected.predictedIou) < 1e-5)
+    return masks[0].predictedIou
+  }
+  const square = (x0: number): Mask => ({ x0, y0: 10, width: 20, height: 20, data: new Uint8Array(400).fill(1) })
+  const answers = [await ask(), await ask(square(20)), await ask(square(5)), await ask()]
+  assert.is(answers[0], answers[3])
+  assert.is(new Set(answers).size, 3, 'the mask makes a difference')
+  const held = () => Object.values(model.engine.bytes).reduce((sum, bytes) => sum + bytes)
+  const before = held()
+  await session.close()
+  assert.ok(held() < before, 'its decoders are freed')
+  masked.destroy()
+  predictor.destroy()
+
+  const other = open()
+  const no = async (what: RegExp, mask: PromptRequest['mask']) => {
+    const { status, message } = await refused(other.prompt(image('a'), size, { ...prompt(), mask }))
+    assert.is(status, 400)
+    assert.match(message, what)
+  }
+  const sound = encodeMask(square(20), size)
+  await no(/the mask to correct has 61 x 40 pixels, but the image has 60 x 40/, { ...sound, size: [40, 61] })
+  await no(/the mask to correct is damaged/, { ...sound, counts: `${sound.counts}?!` })
+  await no(/the mask to correct is empty/, encodeMask({ ...square(0), data: new Uint8Array(400) }, size))
+  await other.close()
 })
 
 test('invalid prompts are rejected with the reason', async () => {

@@ -1,7 +1,7 @@
 /** @file Asks the model for the masks of a prompt, and whether such a mask is there already. */
 import { type Mask, maskArea } from '../../../../engine/masks/mask'
 import { maskOverlap } from '../../../../engine/masks/mask-algebra'
-import { decodeMask } from '../../../../engine/masks/rle'
+import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
 import type { PromptRequest } from '../../protocol'
 import { api } from '../api'
 import { tidied } from '../masks/shape'
@@ -10,7 +10,10 @@ import type { ImageSession, MaskEntry } from '../state/image-session'
 import { windowName } from '../state/outbox'
 import { tidy } from '../state/prefs'
 
-export type Prompt = Omit<PromptRequest, 'window' | 'purpose'>
+/** Points and a box, and the mask that they correct if there is one already. */
+export interface Prompt extends Omit<PromptRequest, 'window' | 'purpose' | 'mask'> {
+  mask?: Mask
+}
 
 /** One of the model's masks for a prompt. */
 export interface ModelMask {
@@ -25,11 +28,12 @@ const SAME_PARTICLE = 0.7
 /** The model's masks, the best first. @throws ApiError, or the abort reason */
 export async function askModel(
   session: ImageSession,
-  prompt: Prompt,
+  { mask: corrected, ...prompt }: Prompt,
   purpose: PromptRequest['purpose'],
   signal: AbortSignal,
 ): Promise<{ masks: ModelMask[]; ms: number }> {
-  const { masks, ms } = await api.prompt(session.name, { window: windowName, purpose, ...prompt }, signal)
+  const mask = corrected && encodeMask(corrected, session.info)
+  const { masks, ms } = await api.prompt(session.name, { window: windowName, purpose, ...prompt, mask }, signal)
   if (purpose !== 'hover' && !signal.aborted) encoding.value = { state: 'ready' }
   return {
     ms,

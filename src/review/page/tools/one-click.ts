@@ -9,15 +9,17 @@ import { ApiError, OfflineError } from '../api'
 import { deepest } from '../masks/shape'
 import type { ImageSession, MaskEntry } from '../state/image-session'
 import { notify } from '../state/notices'
-import { isHandMade } from '../state/reviewed'
+import { isHandMade, type NewMask } from '../state/reviewed'
 import { clearHover, hovered, isShownAt, settleHover } from './hover'
-import { askModel, type ModelMask, type Prompt, sameParticle } from './model-masks'
+import { askModel, type Prompt, sameParticle } from './model-masks'
 
 /** How a mask was made: points can be added, and another of the model's masks be chosen. */
 interface Made {
   prompt: Prompt
-  masks: ModelMask[]
+  masks: readonly NewMask[]
   shown: number
+  /** How the mask was made that the last point of the prompt corrects. */
+  before?: Made
 }
 const made = new WeakMap<MaskEntry, Made>()
 
@@ -76,19 +78,20 @@ export function refine(session: ImageSession, x: number, y: number, foreground: 
     const { chosen } = session
     if (chosen.length !== 1) return
     const [entry] = chosen
-    const { points, box: corners } = made.get(entry)?.prompt ?? promptOf(entry)
-    await answer(session, { points: [...points, point], box: corners }, signal, entry)
+    const { mask } = entry
+    const before = made.get(entry) ?? madeOtherwise(entry)
+    const { points, box } = before.prompt
+    await answer(session, { points: [...points, point], box, mask }, signal, { entry, before })
   })
 }
 
 /** Removes the last point of the selected mask's prompt. @returns whether it had several */
 export function removePoint(session: ImageSession): boolean {
   const [entry] = session.chosen
-  const prompt = entry && made.get(entry)?.prompt
-  if (session.chosen.length !== 1 || !prompt || prompt.points.length + (prompt.box ? 1 : 0) < 2) return false
-  const points = prompt.points.slice(0, -1)
-  later(session, { ...prompt, points }, async (signal) => {
-    if (session.masks.get(entry.id) === entry) await answer(session, { ...prompt, points }, signal, entry)
+  const before = entry && made.get(entry)?.before
+  if (session.chosen.length !== 1 || !before) return false
+  later(session, before.prompt, async () => {
+    if (session.masks.get(entry.id) === entry) add(session, before, [entry.id])
   })
   return true
 }
@@ -120,10 +123,11 @@ export function selectedPrompt(session: ImageSession): Prompt | null {
   return (chosen.length === 1 && made.get(chosen[0])?.prompt) || null
 }
 
-/** A prompt for a mask that was not made by one: its deepest pixel. */
-function promptOf({ mask }: MaskEntry): Prompt {
+/** A mask that was not made by a prompt, as if it had been by its deepest pixel. */
+function madeOtherwise({ mask, review: { predictedIou, stability } }: MaskEntry): Made {
   const [x, y] = deepest(mask, squaredDistance(mask.data, mask.width, mask.height)).map(Math.floor)
-  return { points: [{ x, y, foreground: true }], box: null }
+  const prompt = { points: [{ x, y, foreground: true }], box: null }
+  return { prompt, masks: [{ mask, predictedIou, stability }], shown: 0 }
 }
 
 function queue(session: ImageSession, prompt: Prompt): void {
@@ -152,14 +156,20 @@ function later(session: ImageSession, prompt: Prompt, work: (signal: AbortSignal
   })
 }
 
-/** Adds the model's mask for a prompt, or replaces `entry` by it. */
-async function answer(session: ImageSession, prompt: Prompt, signal: AbortSignal, entry?: MaskEntry): Promise<void> {
+/** Adds the model's mask for a prompt, or replaces the one that it corrects. */
+async function answer(
+  session: ImageSession,
+  prompt: Prompt,
+  signal: AbortSignal,
+  corrected?: { entry: MaskEntry; before: Made },
+): Promise<void> {
   const { masks, ms } = await askModel(session, prompt, 'take', signal)
   if (signal.aborted || session.released) return
   clickMs.value = ms
   if (!masks.length) return notify('note', 'The model found no mask there.')
-  if (entry && session.masks.get(entry.id) !== entry) return
-  add(session, { prompt, masks, shown: 0 }, entry ? [entry.id] : [])
+  if (!corrected) return add(session, { prompt, masks, shown: 0 }, [])
+  const { entry, before } = corrected
+  if (session.masks.get(entry.id) === entry) add(session, { prompt, masks, shown: 0, before }, [entry.id])
 }
 
 function add(session: ImageSession, how: Made, replace: readonly number[]): void {

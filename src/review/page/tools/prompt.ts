@@ -39,6 +39,8 @@ watchBusy(
   (reply) => (waitingFor.value = reply?.doing ?? null),
 )
 
+/** The prompts that the points and the box were added to, the latest last. */
+let earlier: Prompt[] = []
 let abort = new AbortController()
 let from: Pointer | null = null
 let to: Pointer | null = null
@@ -50,8 +52,15 @@ function clearPrompt(): boolean {
   from = to = null
   prompt.value = none
   promptMasks.value = []
+  earlier = []
   predicting.value = false
   return busy
+}
+
+/** Asks for the masks of a prompt with one more point, or a box. */
+function extend(session: ImageSession, next: Prompt): void {
+  earlier.push(prompt.value)
+  void predict(session, next)
 }
 
 async function predict(session: ImageSession, next: Prompt): Promise<void> {
@@ -100,13 +109,15 @@ export const promptTool: Tool = {
       const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.floor)
       const corners = box as [number, number, number, number]
       if (oneClick.value) return clicks.box(session, corners)
-      return void predict(session, { ...prompt.value, box: corners })
+      return extend(session, { points: prompt.value.points, box: corners })
     }
     const [x, y] = at.image
     if (x < 0 || y < 0 || x >= width || y >= height) return
     if (oneClick.value) return clickOnce(session, Math.floor(x), Math.floor(y), start)
     const point = { x: Math.floor(x), y: Math.floor(y), foreground: !(start.right || start.shift || start.alt) }
-    void predict(session, { ...prompt.value, points: [...prompt.value.points, point] })
+    const { points, box, mask: corrected } = prompt.value
+    const mask = predicting.value ? corrected : promptMasks.value[shown.value]?.mask
+    extend(session, { points: [...points, point], box, mask })
   },
   over(session, { image: [x, y] }) {
     if (oneClick.value) aim(session, Math.floor(x), Math.floor(y))
@@ -136,10 +147,8 @@ export const promptTool: Tool = {
     return true
   },
   back(session) {
-    const { points, box } = prompt.value
-    if (points.length) void predict(session, { points: points.slice(0, -1), box })
-    else if (box) clearPrompt()
-    else return clicks.removePoint(session)
+    if (!prompting.value) return clicks.removePoint(session)
+    void predict(session, earlier.pop() ?? none)
     return true
   },
   draw(context, viewport: Viewport) {

@@ -6,6 +6,7 @@ import type { BrowserContext } from 'playwright-core'
 import { maskArea } from '../../../../engine/masks/mask'
 import { decodeMask } from '../../../../engine/masks/rle'
 import { projectFile } from '../../../../src/project/project'
+import type { PromptRequest } from '../../../../src/review/protocol'
 import { PromptSession } from '../../../../src/review/prompt-session'
 import { readPixels } from '../../../../src/review/read-pixels'
 import type { ReviewMask } from '../../../../src/project/review/review-records'
@@ -38,16 +39,18 @@ const masks = (name = 'a') => serving.document(name).masks
 const edits = (name = 'a') => readFileSync(projectFile.log(dir, name), 'utf8').trimEnd().split('\n').length - 1
 const places = [30, 80, 130].flatMap((y) => [32, 96, 160].map((x): [number, number] => [x, y]))
 const hint = (text: string | RegExp) => tab.page.locator('.hint', { hasText: text }).waitFor()
-const prompts = async (run: () => Promise<void>) => {
-  const purposes: string[] = []
+/** The prompts that the page sends meanwhile. */
+const sentPrompts = async (run: () => Promise<void>) => {
+  const sent: PromptRequest[] = []
   const note = (request: { url(): string; postData(): string | null }) => {
-    if (request.url().endsWith('/prompt')) purposes.push(JSON.parse(request.postData()!).purpose ?? 'none')
+    if (request.url().endsWith('/prompt')) sent.push(JSON.parse(request.postData()!))
   }
   tab.page.on('request', note)
   await run()
   tab.page.off('request', note)
-  return purposes
+  return sent
 }
+const prompts = async (run: () => Promise<void>) => (await sentPrompts(run)).map(({ purpose }) => purpose ?? 'none')
 
 testInBrowser('nine particles take nine clicks, however fast they follow each other', async () => {
   tab = await ReviewTab.open(context, url, size)
@@ -84,9 +87,12 @@ testInBrowser('a click on a mask selects it; Shift+click adds a point to it, rig
   await tab.saved()
   assert.ok(area(masks().at(-1)!) < area(larger))
   // Backspace removes the last point, not the mask
-  await tab.press('Backspace')
-  await tab.page.locator('#mask-12').waitFor()
-  await tab.saved()
+  const asked = await prompts(async () => {
+    await tab.press('Backspace')
+    await tab.page.locator('#mask-12').waitFor()
+    await tab.saved()
+  })
+  assert.equal(asked, [], 'the mask of before is known')
   assert.is(masks().at(-1)!.segmentation.counts, larger.segmentation.counts)
   await tab.press('Control+z', 'Control+z', 'Control+z')
   await tab.saved()
@@ -156,6 +162,7 @@ testInBrowser('without the preview the pointer asks nothing', async () => {
   })
   assert.equal(asked, ['take'])
   await tab.page.getByLabel('Preview under the pointer').check()
+  await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
 testInBrowser('points on a proposal correct it, and a click that finds the same particle selects it', async () => {
@@ -165,8 +172,28 @@ testInBrowser('points on a proposal correct it, and a click that finds the same 
   await tab.page.locator('.model-ready').waitFor()
   await tab.click(23, 23)
   await tab.expect({ masks: 1, selected: 1 })
-  await tab.click(23, 60, { modifiers: ['Shift'] })
-  await hint(/Shift\+click adds/)
+  const [sent] = await sentPrompts(async () => {
+    await tab.click(23, 60, { modifiers: ['Shift'] })
+    await tab.page.locator('#mask-2').waitFor()
+    await hint(/Shift\+click adds/)
+  })
+  const proposal = square(5, 5, 36, size)
+  assert.equal(sent.mask, proposal, 'the model is given the mask to correct')
+  assert.equal(
+    sent.points.map(({ x, y }) => [x, y]),
+    [
+      [22, 22],
+      [23, 60],
+    ],
+  )
+  await tab.press('Backspace')
+  await tab.page.locator('#mask-3').waitFor()
+  await tab.saved()
+  assert.equal(
+    masks('b').map((mask) => mask.segmentation),
+    [proposal],
+  )
+  await tab.press('Control+z')
   await tab.saved()
   const [only] = masks('b')
   assert.is(only.origin, 'prompt')
@@ -180,10 +207,29 @@ testInBrowser('the choice is remembered, and click and Enter work as before', as
   await tab.page.locator('.model-ready').waitFor()
   await tab.press('p')
   const { masks: before } = await tab.counts()
-  await tab.click(130, 80)
-  await hint('Enter adds it')
-  await tab.click(130, 100)
-  await hint(/^IoU.*Enter adds it/)
+  const area = (sent?: PromptRequest) => (sent?.mask ? maskArea(decodeMask(sent.mask)) : 0)
+  const sent = await sentPrompts(async () => {
+    await tab.click(130, 80)
+    await hint('Enter adds it')
+    await tab.click(130, 100)
+    await hint(/^IoU.*Enter adds it/)
+    await tab.page.waitForTimeout(300)
+    await tab.press('Backspace')
+    await hint('Enter adds it')
+    await tab.page.waitForTimeout(300)
+    await tab.click(130, 100)
+    await tab.page.waitForTimeout(300)
+  })
+  assert.equal(
+    sent.map(({ points }) => points.length),
+    [1, 2, 1, 2],
+  )
+  assert.equal(
+    sent.map(area).map(Boolean),
+    [false, true, false, true],
+    'a further point corrects the mask that is shown',
+  )
+  assert.equal(sent[3], sent[1])
   await tab.expect({ masks: before })
   await tab.press('Enter')
   await tab.expect({ masks: before + 1 })
