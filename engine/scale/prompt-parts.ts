@@ -118,7 +118,7 @@ function extentOf({ points, box, mask }: ImagePrompt, known: Box | null): Box {
   return boxAround([
     ...points.map(({ x, y }) => ({ x0: x, y0: y, x1: x, y1: y })),
     ...(box ? [{ x0: box[0], y0: box[1], x1: box[2], y1: box[3] }] : []),
-    ...(mask ? [maskBox(mask)] : []),
+    ...(mask?.width ? [maskBox(mask)] : []),
     ...(known ? [known] : []),
   ])
 }

@@ -54,8 +54,8 @@ export class TiledPredictor {
 
   /**
    * The masks of prompts in the view that shows the particles at a size that the model knows. If their diameter is to be
-   * estimated, it is that of the prompts' boxes; of points that of their masks in the whole image, which are also the result
-   * if their size is right. Then those that are much smaller than the others are seen in finer tiles.
+   * estimated, it is that of the prompts' boxes, or of the masks that they refine; of points alone that of their masks in the whole image,
+   * which are also the result if their size is right. Then those that are much smaller than the others are seen in finer tiles.
    */
   async predictAtScale(
     image: RgbImage,
@@ -79,6 +79,20 @@ export class TiledPredictor {
       const halvings = sizes.map(({ diameter }) => halvingsFor(diameter, view, low))
       return { masks: await this.predictHalved(image, prompts, view, halvings, options), view }
     }
+    const halvingsOf = (extents: readonly (Box | null)[], view: View) =>
+      extents.map((extent) => {
+        const diameter = extent && sizeOfBox([extent.x0, extent.y0, extent.x1, extent.y1]).diameter
+        return halvingsFor(diameter, view, low)
+      })
+    if (prompts.every(({ mask }) => mask)) {
+      const known = prompts.map(({ mask }) => [{ mask: mask! }])
+      const view = choose(sizeOfAnswers(prompts, known), roomOf.known)
+      const extents = extentsOf(prompts, known)
+      return {
+        masks: await this.predictHalved(image, prompts, view, halvingsOf(extents, view), options, extents),
+        view,
+      }
+    }
     const { result, view } = await refineView(
       whole,
       (part, before: PromptedMask[][] | null) =>
@@ -86,11 +100,10 @@ export class TiledPredictor {
       (answers) => choose(sizeOfAnswers(prompts, answers), roomOf.known),
     )
     const extents = extentsOf(prompts, result)
-    const halvings = extents.map((extent) => {
-      const diameter = extent && sizeOfBox([extent.x0, extent.y0, extent.x1, extent.y1]).diameter
-      return halvingsFor(diameter, view, low)
-    })
-    return { masks: await this.predictHalved(image, prompts, view, halvings, options, extents, result), view }
+    return {
+      masks: await this.predictHalved(image, prompts, view, halvingsOf(extents, view), options, extents, result),
+      view,
+    }
   }
 
   /**

@@ -89,9 +89,13 @@ export async function compare({ contestants, ...options }: CompareOptions): Prom
     if (signal?.aborted) return null
     let segmenter: OpenSegmenter | null = null
     try {
-      segmenter = await open(options.prompts, signal)
+      // its regions are what they are
+      const prompts = name === WATERSHED ? options.prompts.filter((prompt) => prompt !== 'corrected') : options.prompts
+      if (!prompts.length) continue
+      segmenter = await open(prompts, signal)
       const modes = await evaluate({
         ...shared,
+        prompts,
         segmenter,
         stop: () => stop?.() || (signal?.aborted ?? false),
         onProgress: onProgress && ((done, total, { id }) => onProgress(name, done, total, id)),

@@ -37,11 +37,13 @@ export function modelContestant(
   {
     size,
     generator,
+    corrections,
     diameterOf,
     ...identity
   }: Omit<Contestant, 'open' | 'size'> & {
     size: number
     generator?: Partial<GeneratorOptions>
+    corrections?: number
     diameterOf?: DiameterOf
   },
 ): Contestant {
@@ -55,7 +57,7 @@ export function modelContestant(
         if (generator && prompts.includes('auto')) checkPrompts(model, generator, identity.name)
         const band = await adapterBand(identity.path, model)
         const scaleOf = diameterOf && ((item: DatasetItem) => ({ diameter: diameterOf(item), band }))
-        const segmenter = await openModelSegmenter(model, { prompts, generator, scaleOf, signal })
+        const segmenter = await openModelSegmenter(model, { prompts, generator, corrections, scaleOf, signal })
         return {
           ...segmenter,
           close() {

@@ -11,10 +11,14 @@ import { TiledPredictor } from '../../engine/scale/tiled-predictor'
 import type { DatasetItem } from '../dataset/dataset'
 import type { Instance } from '../../engine/masks/instances'
 import type { Sample } from '../../engine/image/sample'
+import { correctMasks } from './simulated-corrections'
 import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter } from './segmenter'
 
 /** Entries per prompt of an evaluation: a point and its padding, or two corners. */
 export const EVALUATION_SLOTS = 2
+
+/** Clicks that correct a mask, if their number is not given: with the first point three in all. */
+export const DEFAULT_CORRECTIONS = 2
 
 /** The scale for one image. */
 export type ScaleOf = (item: DatasetItem) => ScaleSettings
@@ -23,6 +27,8 @@ const whole: ScaleSettings = { diameter: 'none' }
 
 export interface ModelSegmenterOptions {
   prompts: readonly PromptMode[]
+  /** Clicks that correct each mask, for 'corrected'; DEFAULT_CORRECTIONS by default. */
+  corrections?: number
   /** Options of the automatic generator, for 'auto'. */
   generator?: Partial<GeneratorOptions>
   /** At which scale the model sees an image; whole images if absent. */
@@ -39,14 +45,17 @@ export interface ModelSegmenterOptions {
  */
 export async function openModelSegmenter(
   model: SamModel,
-  { prompts, generator: settings, scaleOf, signal }: ModelSegmenterOptions,
+  { prompts, generator: settings, scaleOf, signal, corrections = DEFAULT_CORRECTIONS }: ModelSegmenterOptions,
 ): Promise<OpenSegmenter> {
   const prompted = prompts.some((prompt) => prompt !== 'auto')
-  const predictor = prompted ? await Predictor.create(model, { slots: EVALUATION_SLOTS }) : null
+  const corrects = prompts.includes('corrected')
+  const slots = EVALUATION_SLOTS + (corrects ? corrections : 0)
+  const predictor = prompted ? await Predictor.create(model, { slots }) : null
+  const masked = corrects ? await predictor!.withMasks() : null
   const generator = prompts.includes('auto') ? await MaskGenerator.create(model, settings) : null
   return {
     encode: async () => {},
-    ...(predictor && predictorSegmenter(predictor, scaleOf, signal)),
+    ...(predictor && predictorSegmenter(predictor, scaleOf, signal, masked && { masked, corrections })),
     automatic: generator
       ? (sample, item, next) => {
           const ahead = () => {
@@ -57,22 +66,31 @@ export async function openModelSegmenter(
         }
       : undefined,
     close() {
+      masked?.destroy()
       predictor?.destroy()
       generator?.destroy()
     },
   }
 }
 
+/** What 'corrected' needs: a predictor that decodes prompts with masks, with a slot more for each correction. */
+interface Correcting {
+  masked: Predictor
+  corrections: number
+}
+
 /**
  * Prompts a predictor.
  * @param predictor for one image at a time, with at least EVALUATION_SLOTS `slots`
+ * @param correcting null if the prompt 'corrected' is not asked for
  */
 export function predictorSegmenter(
   predictor: Predictor,
   scaleOf: ScaleOf = () => whole,
   signal?: AbortSignal,
+  correcting: Correcting | null = null,
 ): Segmenter {
-  const tiled = new TiledPredictor(predictor)
+  const tiled = new TiledPredictor(predictor, correcting?.masked)
   return {
     async encode(sample) {
       tiled.forget()
@@ -81,15 +99,26 @@ export function predictorSegmenter(
     },
     // the labels decide nothing but the prompts: the scale is estimated from these, or from their answers
     async prompted(sample, instances, kind, item) {
+      const predict = async (prompts: readonly ImagePrompt[]) => {
+        const { masks, view } = await tiled.predictAtScale(sample, prompts, scaleOf(item), { signal })
+        return { found: masks.map(([best]) => best), view }
+      }
       const prompts = instances.map((instance) => promptOf(instance, kind))
-      const { masks, view } = await tiled.predictAtScale(sample, prompts, scaleOf(item), { signal })
-      return { masks: masks.map(([{ mask }]) => mask), scores: masks.map(([{ predictedIou }]) => predictedIou), view }
+      const { found: first, view } = await predict(prompts)
+      const labels = { ...sample, data: sample.labels }
+      const found =
+        kind === 'corrected'
+          ? await correctMasks(labels, instances, prompts, first, correcting!.corrections, async (corrected) => {
+              return (await predict(corrected)).found
+            })
+          : first
+      return { masks: found.map(({ mask }) => mask), scores: found.map(({ predictedIou }) => predictedIou), view }
     },
   }
 }
 
 const promptOf = ({ point: [x, y], x0, y0, x1, y1 }: Instance, kind: EvaluationPrompt): ImagePrompt =>
-  kind === 'point' ? { points: [{ x, y, foreground: true }], box: null } : { points: [], box: [x0, y0, x1, y1] }
+  kind === 'box' ? { points: [], box: [x0, y0, x1, y1] } : { points: [{ x, y, foreground: true }], box: null }
 
 async function findMasks(
   generator: MaskGenerator,

@@ -24,6 +24,8 @@ export interface ContestantOptions {
   adapters: readonly { path: string; size: number; calibration?: Knots }[]
   /** Options of the mask generator for the base model and then each adapter; empty if it does not run. */
   generators: readonly (Partial<GeneratorOptions> | undefined)[]
+  /** See ModelSegmenterOptions. */
+  corrections?: number
   /** Whole images if absent. */
   diameterOf?: DiameterOf
 }
@@ -34,12 +36,12 @@ export interface ContestantOptions {
  * evaluated, not a rival.
  */
 export function contestantsOf(models: ResizableModel, options: ContestantOptions): Contestant[] {
-  const { rivals, ownSize, size, calibration, adapters, generators, diameterOf } = options
+  const { rivals, ownSize, size, calibration, adapters, generators, corrections, diameterOf } = options
   const baseAt = (side: number, rival: boolean): Contestant => {
     const name = side === ownSize ? 'base' : `base at ${side}`
     return modelContestant(models, {
       ...{ name, path: null, size: side, rival, calibration },
-      ...{ generator: generators[0], diameterOf },
+      ...{ generator: generators[0], corrections, diameterOf },
     })
   }
   const names = distinctNames(
@@ -55,6 +57,7 @@ export function contestantsOf(models: ResizableModel, options: ContestantOptions
       rival: false,
       calibration: own,
       generator: generators[i + 1],
+      corrections,
       diameterOf,
     })
   })

@@ -6,11 +6,14 @@ import type { Instance } from '../../engine/masks/instances'
 import type { Sample } from '../../engine/image/sample'
 
 export const promptKinds = ['point', 'box'] as const
-/** 'point': the pixel furthest inside the instance. 'box': its exact box. */
-export type EvaluationPrompt = (typeof promptKinds)[number]
+/**
+ * 'point': the pixel furthest inside the instance. 'box': its exact box. 'corrected': the point, and then clicks that correct the mask, see
+ * nextCorrection.
+ */
+export type EvaluationPrompt = (typeof promptKinds)[number] | 'corrected'
 
-export const promptModes = [...promptKinds, 'auto'] as const
-/** How masks are obtained: from a prompt for each instance, or ('auto') all at once without prompts from the labels. */
+export const promptModes = [...promptKinds, 'corrected', 'auto'] as const
+/** How masks are obtained: from prompts for each instance, or ('auto') all at once without prompts from the labels. */
 export type PromptMode = (typeof promptModes)[number]
 
 /** Masks predicted for an image. */
@@ -30,12 +33,12 @@ export interface NextSample {
   item: DatasetItem
 }
 
-/** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */
+/** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels, but for prompts. */
 export interface Segmenter {
   /** Does what all prompts on an image need once, and resolves when that is finished, so that it can be timed. */
   encode(sample: Sample): Promise<void>
   /**
-   * One mask for each instance, from its prompt, on the image that was encoded last. Required for 'point' and 'box'.
+   * One mask for each instance, from its prompt, on the image that was encoded last. Required but for 'auto'.
    * @throws the abort reason, if the method can be aborted
    */
   prompted?(

@@ -6,15 +6,16 @@ import type { PromptMode } from '../evaluation/segmenter'
 import type { ScoredEvaluation } from '../evaluation/scores'
 import { count } from '../text/count'
 import { escape } from '../text/escape'
-import { improvement, nameWithSize, ONE_IMAGE, promptModeNames } from './evaluation-table'
+import { improvement, nameWithSize, ONE_IMAGE, promptModeNames, promptsOf } from './evaluation-table'
 import { modelName } from './model-name'
 
 /** The answers of each prompt mode: sentences on the models under test, and a table of all. */
 export function answersSection({ models }: Comparison): string {
   const images = models[0].evaluations[0].perImage.length
-  const prompts = [...new Set(models.flatMap(({ evaluations }) => evaluations.map(({ prompt }) => prompt)))]
   const one = images === 1 ? `<p><b>${ONE_IMAGE}.</b> There are no intervals, and nothing is coloured.</p>` : ''
-  return `<h2>In short</h2>\n${one}${prompts.map((prompt) => answers(prompt, models)).join('\n')}`
+  return `<h2>In short</h2>\n${one}${promptsOf(models)
+    .map((prompt) => answers(prompt, models))
+    .join('\n')}`
 }
 
 function answers(prompt: PromptMode, models: readonly ScoredModel[]): string {

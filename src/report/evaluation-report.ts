@@ -26,6 +26,7 @@ import {
   percent,
   promptModeNames,
   scoreTables,
+  promptsOf,
 } from './evaluation-table'
 
 export interface EvaluationReport {
@@ -67,12 +68,11 @@ ${run ? `<details><summary>Complete configuration</summary><pre>${escape(JSON.st
 const title = (mode: PromptMode) => promptModeNames[mode][0].toUpperCase() + promptModeNames[mode].slice(1)
 
 /** The most important measure of each prompt mode. */
-const headline: Record<PromptMode, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
+const headline: Record<PromptMode, MeasureName> = { point: 'dice', box: 'dice', corrected: 'dice', auto: 'f1At50' }
 
 /** The best rival's figure, that of each model under test, and for a single one what is gained. */
 function tiles({ models }: Comparison, run: CompleteRun | null): string {
-  const [{ evaluations }] = models
-  const found = evaluations.map(({ prompt }) => {
+  const found = promptsOf(models).map((prompt) => {
     const measure = headline[prompt]
     const rated = models.flatMap(({ name, evaluations: all }) =>
       all.filter((one) => one.prompt === prompt).map((evaluation) => ({ name, evaluation })),
@@ -105,6 +105,8 @@ const explanations: Record<PromptMode, string> = {
 with the union of the labels. Instance Dice and instance IoU compare each mask with its own particle and are means over particles.
 Recall is the fraction of particles whose mask reaches the IoU.`,
   box: `Each particle is prompted once, by its bounding box. The measures are those of point prompts.`,
+  corrected: `Each particle is prompted once, as by a point, and then by clicks that correct its mask, each on the deepest pixel of what the
+mask lacks or has too much; with every click the model is given the mask that it corrects.`,
   auto: `All masks of an image are found automatically, without prompts from the labels. Each particle is matched with at most one
 mask and each mask with at most one particle, in descending order of IoU. AP ranks masks by the predicted IoU (COCO’s definition);
 SA is TP / (TP + FP + FN) of an image.`,

@@ -1,6 +1,6 @@
 /** @file The tables of a comparison of models: their rows, and the text version for a terminal. */
 import type { Interval } from '../evaluation/bootstrap'
-import type { Comparison, Identity } from '../evaluation/compare'
+import type { Comparison, Identity, ScoredModel } from '../evaluation/compare'
 import type { PromptMode } from '../evaluation/segmenter'
 import { type Measure, type MeasureName, measures } from '../evaluation/measures'
 import type { Change, ScoredEvaluation } from '../evaluation/scores'
@@ -26,6 +26,7 @@ const prompted: readonly MeasureName[] = [
 export const shownMeasures: Record<PromptMode, readonly MeasureName[]> = {
   point: prompted,
   box: prompted,
+  corrected: prompted,
   auto: Object.keys(measures) as MeasureName[],
 }
 
@@ -53,10 +54,14 @@ export interface ScoreTable {
   rows: ScoreRow[]
 }
 
+/** The prompt modes in which any of the models was evaluated. */
+export const promptsOf = (models: readonly Pick<ScoredModel, 'evaluations'>[]): PromptMode[] => [
+  ...new Set(models.flatMap(({ evaluations }) => evaluations.map(({ prompt }) => prompt))),
+]
+
 /** The tables of a comparison, one for each prompt mode. */
 export function scoreTables({ models }: Comparison): ScoreTable[] {
-  const prompts = [...new Set(models.flatMap(({ evaluations }) => evaluations.map(({ prompt }) => prompt)))]
-  return prompts.map((prompt) => {
+  return promptsOf(models).map((prompt) => {
     const evaluated = models.flatMap((model) => {
       const evaluation = model.evaluations.find((one) => one.prompt === prompt)
       return evaluation ? [{ model: nameWithSize(model, models), evaluation, change: evaluation.change }] : []
@@ -119,6 +124,7 @@ export const formatInterval = (measure: MeasureName, interval: Interval | null, 
 export const promptModeNames: Record<PromptMode, string> = {
   point: 'point prompts',
   box: 'box prompts',
+  corrected: 'points and corrections',
   auto: 'automatic',
 }
 

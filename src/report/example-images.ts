@@ -31,6 +31,7 @@ const FOUND = 0.5
 export const exampleMeasures: Record<PromptMode, readonly [MeasureName, ...MeasureName[]]> = {
   point: ['instanceDice', 'dice'],
   box: ['instanceDice', 'dice'],
+  corrected: ['instanceDice', 'dice'],
   auto: ['f1At50', 'countError'],
 }
 

@@ -84,7 +84,7 @@ async function drawCase(sample: Sample, { item, prompt, instance, mask, dice }: 
   drawOutlines(rgb, label, colours.truth)
   if (predicted) drawOutlines(rgb, predicted, colours.predicted)
   if (prompt === 'box') drawFrame(rgb, size, [...shown(x0, y0), ...shown(x1 + 1, y1 + 1)])
-  if (prompt === 'point') drawDot(rgb, size, shown(point[0] + 0.5, point[1] + 0.5))
+  if (prompt === 'point' || prompt === 'corrected') drawDot(rgb, size, shown(point[0] + 0.5, point[1] + 0.5))
   return { caption: `Dice ${percent(dice)}, ${item.id}`, size, rgb }
 }
 

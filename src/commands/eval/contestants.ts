@@ -28,12 +28,13 @@ interface Contestants extends Omit<EvalFacts, 'identities'> {
 interface ContestantSettings {
   generators: readonly ChosenOptions[]
   rivals: readonly RivalKind[]
+  corrections: number
   diameterOf: DiameterOf
 }
 
 export async function openContestants(
   values: Values,
-  { generators, rivals, diameterOf }: ContestantSettings,
+  { generators, rivals, corrections, diameterOf }: ContestantSettings,
 ): Promise<Contestants> {
   const chosen = await chooseModels(values)
   const { engine, name } = chosen
@@ -47,7 +48,15 @@ export async function openContestants(
     })
     for (const { path } of adapters) await checkAdapter(path, architecture, name)
     const options = {
-      ...{ rivals, adapters, diameterOf, ownSize, size: inputSize, calibration: generators[0]?.calibration?.knots },
+      ...{
+        rivals,
+        adapters,
+        corrections,
+        diameterOf,
+        ownSize,
+        size: inputSize,
+        calibration: generators[0]?.calibration?.knots,
+      },
       generators: generators.map(({ options }) => options),
     }
     const contestants = contestantsOf(models, options)

@@ -5,6 +5,7 @@ import { MaskKeeper } from '../../evaluation/kept-masks'
 import { TimeLeft } from '../../evaluation/time-left'
 import { type SeenImages, countSeenImages } from '../../evaluation/training-images'
 import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
+import { DEFAULT_CORRECTIONS } from '../../evaluation/model-segmenter'
 import { expectWritable, writeFileAtomic } from '../../host/files'
 import { generatorFlags } from '../options/generator'
 import { interruption } from '../../host/interrupt'
@@ -35,7 +36,7 @@ import { readSettings } from './settings'
 export const command: Command = {
   name: 'eval',
   summary: 'score models with and without adapters on labelled images: regions, particles, sizes',
-  usage: '--data DIR [--adapter DIR ...] [--prompt point,box,auto] [options]',
+  usage: '--data DIR [--adapter DIR ...] [--prompt point,box,corrected,auto] [options]',
   options: {
     ...selectOptions,
     ...modelOptions,
@@ -51,8 +52,13 @@ export const command: Command = {
       value: 'MODES',
       default: 'point,box',
       description:
-        'prompt modes: point and box prompt the model once for each labelled instance, auto finds all masks without ' +
-        'labels and is slow',
+        'prompt modes: point and box prompt the model once for each labelled instance; corrected does so by a point, and then ' +
+        'clicks where the mask is wrong, as a person would in the review; auto finds all masks without labels and is slow',
+    },
+    corrections: {
+      type: 'string',
+      value: 'N',
+      description: `for --prompt corrected, the number of clicks after the first point (default ${DEFAULT_CORRECTIONS})`,
     },
     rivals: {
       type: 'string',
@@ -150,7 +156,7 @@ function partsFolder(values: Values): string {
 async function evaluateCommand(values: Values, signal: AbortSignal, { part, merging, records }: Work): Promise<number> {
   const { generators, resamples, rivals, diameter, ...rest } = await readSettings(values)
   const { worst: worstCount, worstImage: worstPath, ...settings } = rest
-  const { prompts, maxInstances, boundaryTolerance, seed } = settings
+  const { prompts, corrections, maxInstances, boundaryTolerance, seed } = settings
   const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
   for (const path of [out, reportPath, worstPath]) if (path) await expectWritable(path)
   const selection = await selectImages(values)
@@ -158,7 +164,10 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
   const items = itemsOf(all, part)
   const opened = merging
     ? await contestantsOfParts(records!)
-    : await openContestants(values, { generators, rivals, diameterOf: await diametersOf(diameter, items) })
+    : await openContestants(values, {
+        ...{ generators, rivals, corrections },
+        diameterOf: await diametersOf(diameter, items),
+      })
   const { name, adapters, inputSize, hardware, contestants } = opened
   try {
     const seen = await trainingImages(adapters, selection)
@@ -208,6 +217,8 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
       agreements,
       prompts,
       rivals,
+      /** Clicks that corrected each mask; null without the prompt mode 'corrected'. */
+      corrections: prompts.includes('corrected') ? corrections : null,
       maxInstances: maxInstances ?? null,
       boundaryTolerance,
       diameter,

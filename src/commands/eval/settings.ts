@@ -1,5 +1,6 @@
 /** @file The settings of `wgsam eval`, read from its options. */
 import { UserError } from '../../host/errors'
+import { DEFAULT_CORRECTIONS } from '../../evaluation/model-segmenter'
 import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
 import { type PromptMode, promptModes } from '../../evaluation/segmenter'
 import type { Diameter } from '../../images/diameter'
@@ -8,9 +9,14 @@ import { number, text, texts, type Values } from '../../cli/options'
 import { checkFigureName } from '../../report/worst-figure'
 import { chooseGeneratorOptions, type ChosenOptions } from '../options/generator'
 
+/** A prompt of the review has as many points, and its first one is no correction. */
+const MOST_CORRECTIONS = 15
+
 export interface EvalSettings {
   prompts: PromptMode[]
   maxInstances: number | undefined
+  /** Clicks that correct each mask, for the prompt mode "corrected". */
+  corrections: number
   seed: number
   resamples: number
   /** Pixels. */
@@ -31,6 +37,7 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
   return {
     prompts,
     maxInstances: number(values, 'instances', { min: 1, integer: true }),
+    corrections: readCorrections(values, prompts),
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
     resamples: readResamples(values),
     boundaryTolerance: number(values, 'boundary-tolerance', { min: 0, max: 1000 })!,
@@ -40,6 +47,13 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
     worst: number(values, 'worst', { min: 0, max: 200, integer: true })!,
     worstImage: readFigureName(values),
   }
+}
+
+function readCorrections(values: Values, prompts: readonly PromptMode[]): number {
+  const typed = number(values, 'corrections', { min: 1, max: MOST_CORRECTIONS, integer: true })
+  if (typed !== undefined && !prompts.includes('corrected'))
+    throw new UserError('--corrections requires --prompt corrected')
+  return typed ?? DEFAULT_CORRECTIONS
 }
 
 /** 0 is for no intervals; few resamples give wrong ones. */

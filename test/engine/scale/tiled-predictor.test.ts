@@ -327,6 +327,34 @@ test('a prompt’s mask goes to its tile as the part of it that lies there', asy
   }
 })
 
+test('the masks that prompts refine say how large the particles are; a mask without a pixel says nothing', async () => {
+  const image = places(250, 250)
+  const band = { low: 10, target: 16, high: 60 }
+  const limits = { magnification: 2, tiles: 300 }
+  const square = (x0: number, y0: number, side: number): Mask => {
+    return { x0, y0, width: side, height: side, data: new Uint8Array(side * side).fill(1) }
+  }
+  const masked = fake(3)
+  const tiled = new TiledPredictor(masked.predictor as unknown as Predictor, masked.predictor as unknown as Predictor)
+  const prompts = [square(20, 20, 8), square(200, 200, 8), square(100, 30, 8)].map((mask) => {
+    return { ...point(mask.x0 + 4, mask.y0 + 4), mask }
+  })
+  const { view: chosen, masks } = await tiled.predictAtScale(image, prompts, { diameter: 'auto', band, limits })
+  assert.ok(Math.abs(chosen.diameter! - 2 * Math.sqrt(64 / Math.PI)) < 1e-9, 'that of a disc with as many pixels')
+  assert.is(chosen.tileSize, 36)
+  assert.ok(
+    masked.seen.every(({ region }) => regionSize(region).width < 250),
+    'the whole image is not looked at',
+  )
+  assert.equal(
+    masks.map(([{ region }]) => regionSize(region).width),
+    [36, 36, 36],
+  )
+  const empty: ImagePrompt = { ...point(200, 200), mask: square(0, 0, 0) }
+  const [[{ region }]] = await tiled.predict(image, [empty], { tileSize: 80, tileHalo: 22 })
+  assert.ok(region.left > 0 && regionSize(region).width < 250, 'its prompt’s own tile')
+})
+
 const contains = ({ left, top, right, bottom }: Region, { x0, y0, width, height }: Mask) =>
   x0 >= left && y0 >= top && x0 + width <= right && y0 + height <= bottom
 

@@ -277,6 +277,26 @@ test('the rivals by default are the base model at its own input size and the wat
   ])
 })
 
+test('corrections: a point and clicks on what is wrong, of models but not of the watershed', async () => {
+  const report = join(folder, 'corrected.html')
+  const scores = async (...more: string[]) =>
+    JSON.parse(await run(...common(), '--prompt', 'point,corrected', '--resamples', '100', '--json', ...more))
+  const { models, corrections, prompts, worst } = await scores('--rivals', 'watershed', '--report', report)
+  assert.equal([prompts, corrections], [['point', 'corrected'], 2])
+  const modes = ({ evaluations }: { evaluations: { prompt: string }[] }) => evaluations.map(({ prompt }) => prompt)
+  assert.equal(models.map(modes), [['point'], ['point', 'corrected']])
+  assert.ok(worst.some(({ prompt }: { prompt: string }) => prompt === 'corrected'))
+  const [point, twice] = models[1].evaluations
+  assert.is.not(twice.instanceDice, point.instanceDice)
+  assert.is(twice.change, null, 'no rival was corrected')
+  assert.match(readFileSync(report, 'utf8'), /Points and corrections/)
+  const [, once] = (await scores('--rivals', 'none', '--corrections', '1')).models[0].evaluations
+  assert.is.not(once.instanceDice, twice.instanceDice)
+  const alone = JSON.parse(await run(...common(), '--prompt', 'corrected', '--resamples', '100', '--json')).models
+  assert.equal(alone.map(modes), [['corrected'], ['corrected']], 'the watershed is left out')
+  assert.equal(alone[1].evaluations[0].instanceDice, twice.instanceDice)
+})
+
 test('each adapter is evaluated at the input size of its training', async () => {
   const trained = adapters.map((path, i) => {
     const folder = join(scratch(), `at${i}`)
@@ -300,6 +320,8 @@ test('wrong option values', async () => {
   assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
   assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')
   assert.match(await refusal(run(...common(), '--resamples', '3')), 'from 100')
+  assert.match(await refusal(run(...common(), '--corrections', '3')), '--prompt corrected')
+  assert.match(await refusal(run(...common(), '--prompt', 'corrected', '--corrections', '0')), 'from 1')
   assert.match(await refusal(run(...common(), '--boundary-tolerance', '-1')), 'from 0')
   assert.match(await refusal(run(...common(), '--prompt', 'auto', '--pred-iou-thresh', '2')), '--pred-iou-thresh')
 })
