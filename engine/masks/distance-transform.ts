@@ -26,6 +26,13 @@ export function squaredDistance(labels: ArrayLike<number>, width: number, height
   return result
 }
 
+/** The index of the pixel furthest inside by such distances, the first of several. */
+export function innermostPixel(distances: ArrayLike<number>): number {
+  let best = 0
+  for (let i = 1; i < distances.length; i++) if (distances[i] > distances[best]) best = i
+  return best
+}
+
 /** The squared distance to the nearest pixel of another label in the same column. */
 function squaredDistanceInColumns(labels: ArrayLike<number>, width: number, height: number): Float64Array {
   const result = new Float64Array(width * height)

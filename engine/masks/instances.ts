@@ -1,6 +1,6 @@
 /** @file The instances of a label map: area, bounding box and representative point. */
 import { type InstanceBox, type LabelMap, MAX_LABEL } from '../image/label-map'
-import { squaredDistance } from './distance-transform'
+import { innermost } from './innermost'
 import { maskOfLabel } from './mask-of-label'
 
 export interface Instance extends InstanceBox {
@@ -32,15 +32,7 @@ export function boxes({ width, height, data }: LabelMap): InstanceBox[] {
 export function instances(labels: LabelMap): Instance[] {
   return boxes(labels).map((box) => ({
     ...box,
-    point: innermost(labels, box),
+    point: innermost(maskOfLabel(labels, box)),
     border: box.x0 === 0 || box.y0 === 0 || box.x1 === labels.width - 1 || box.y1 === labels.height - 1,
   }))
-}
-
-function innermost(labels: LabelMap, instance: InstanceBox): [number, number] {
-  const { x0, y0, width, height, data } = maskOfLabel(labels, instance)
-  const inside = squaredDistance(data, width, height)
-  let best = 0
-  for (let i = 1; i < inside.length; i++) if (inside[i] > inside[best]) best = i
-  return [x0 + (best % width), y0 + Math.floor(best / width)]
 }

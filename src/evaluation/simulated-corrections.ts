@@ -1,7 +1,7 @@
 /** @file A simulated person who corrects masks by clicks, as studies of interactive segmentation do. */
 import { boxAround } from '../../engine/image/box'
 import type { LabelMap } from '../../engine/image/label-map'
-import { squaredDistance } from '../../engine/masks/distance-transform'
+import { innermostPixel, squaredDistance } from '../../engine/masks/distance-transform'
 import type { Instance } from '../../engine/masks/instances'
 import { type Mask, maskBox, maskContains } from '../../engine/masks/mask'
 import type { ImagePrompt } from '../../engine/sam/prompt-masks'
@@ -60,7 +60,6 @@ export async function correctMasks<Found extends { mask: Mask }>(
 /** The pixel furthest inside a region, and the square of its distance to the outside; 0 if there is no pixel. */
 function deepest(region: Uint8Array, width: number, height: number): { at: number; depth: number } {
   const depths = squaredDistance(region, width, height)
-  let at = 0
-  for (let i = 1; i < depths.length; i++) if (depths[i] > depths[at]) at = i
+  const at = innermostPixel(depths)
   return { at, depth: depths[at] }
 }

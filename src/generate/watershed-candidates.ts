@@ -5,9 +5,9 @@
 import type { Candidate, GeneratedSet } from '../../engine/generate/candidate'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { rethreshold } from '../../engine/generate/rethreshold'
-import { type Point, wholeRegion } from '../../engine/image/box'
+import { wholeRegion } from '../../engine/image/box'
 import type { RgbImage } from '../../engine/image/rgb-image'
-import { squaredDistance } from '../../engine/masks/distance-transform'
+import { innermost } from '../../engine/masks/innermost'
 import { type Mask, maskArea, maskBox } from '../../engine/masks/mask'
 import { watershedMasks } from '../evaluation/watershed-baseline'
 
@@ -53,15 +53,3 @@ const unscored = (mask: Mask, image: RgbImage): Candidate => ({
   point: innermost(mask),
   origin: 'watershed',
 })
-
-/** The pixel of a mask that is farthest from its outline. */
-function innermost({ x0, y0, width, height, data }: Mask): Point {
-  // a margin, so that the edge of the box counts as outline
-  const stride = width + 2
-  const padded = new Uint8Array(stride * (height + 2))
-  for (let y = 0; y < height; y++) padded.set(data.subarray(y * width, (y + 1) * width), (y + 1) * stride + 1)
-  const distance = squaredDistance(padded, stride, height + 2)
-  let best = 0
-  for (let i = 1; i < distance.length; i++) if (distance[i] > distance[best]) best = i
-  return [x0 + (best % stride) - 1, y0 + Math.floor(best / stride) - 1]
-}

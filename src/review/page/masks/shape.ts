@@ -1,4 +1,5 @@
 /** @file What edits on the review page do to the shape of masks: split into parts, filled, tidied. */
+import { innermostPixel } from '../../../../engine/masks/distance-transform'
 import { components } from '../../../../engine/masks/components'
 import type { Point } from '../../../../engine/image/box'
 import { maskArea, type Mask } from '../../../../engine/masks/mask'
@@ -44,7 +45,6 @@ export function tidied(mask: Mask): Mask {
 
 /** The centre of the pixel deepest inside, for placing a label. @param depth squared distances to the outside */
 export function deepest({ x0, y0, width }: Mask, depth: ArrayLike<number>): Point {
-  let best = 0
-  for (let i = 1; i < depth.length; i++) if (depth[i] > depth[best]) best = i
+  const best = innermostPixel(depth)
   return [x0 + (best % width) + 0.5, y0 + Math.floor(best / width) + 0.5]
 }

@@ -3,10 +3,9 @@
  * point to the selected one, and right-click or Alt+click a point that is not part of it.
  */
 import { signal } from '@preact/signals'
-import { squaredDistance } from '../../../../engine/masks/distance-transform'
+import { innermost } from '../../../../engine/masks/innermost'
 import { messageOf } from '../../../host/errors'
 import { ApiError, OfflineError } from '../api'
-import { deepest } from '../masks/shape'
 import type { ImageSession, MaskEntry } from '../state/image-session'
 import { notify } from '../state/notices'
 import { isHandMade, type NewMask } from '../state/reviewed'
@@ -124,10 +123,10 @@ export function selectedPrompt(session: ImageSession): Prompt | null {
 }
 
 /** A mask that was not made by a prompt, as if it had been by its deepest pixel. */
-function madeOtherwise({ mask, review: { predictedIou, stability } }: MaskEntry): Made {
-  const [x, y] = deepest(mask, squaredDistance(mask.data, mask.width, mask.height)).map(Math.floor)
+function madeOtherwise({ mask, review }: MaskEntry): Made {
+  const [x, y] = innermost(mask)
   const prompt = { points: [{ x, y, foreground: true }], box: null }
-  return { prompt, masks: [{ mask, predictedIou, stability }], shown: 0 }
+  return { prompt, masks: [{ ...review, mask }], shown: 0 }
 }
 
 function queue(session: ImageSession, prompt: Prompt): void {
@@ -179,7 +178,6 @@ function add(session: ImageSession, how: Made, replace: readonly number[]): void
     session.select([there.id])
     return notify('note', `This particle has a mask already: number ${there.id}.`)
   }
-  const { mask, predictedIou, stability } = found
-  const [id] = session.edit('prompt', replace, [{ mask, predictedIou, stability }])
+  const [id] = session.edit('prompt', replace, [found])
   made.set(session.masks.get(id)!, how)
 }
