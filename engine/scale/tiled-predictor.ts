@@ -2,7 +2,7 @@
  * @file Masks of prompts on an image that is seen in tiles (prompt-parts.ts says which): the tiles are encoded one after another,
  * each with all its prompts, and the masks are placed in the image.
  */
-import { type Box, type Region, regionSize, sameRegion, wholeRegion } from '../image/box'
+import { type Box, type Region, regionKey, regionSize, sameRegion, wholeRegion } from '../image/box'
 import { cropImage, type RgbImage } from '../image/rgb-image'
 import type { Mask } from '../masks/mask'
 import { MaskScaler } from '../masks/mask-scaler'
@@ -37,19 +37,27 @@ export interface PredictOptions {
 /** Masks of prompts on images of any size, in tiles where particles would be too small for the model. */
 export class TiledPredictor {
   private current: { image: RgbImage; region: Region } | null = null
+  /** Embeddings of parts of the current image, by regionKey; null if they are not kept. */
+  private readonly kept: Map<string, Float32Array> | null
 
   /**
    * @param predictor for one image at a time, with enough slots for every prompt
    * @param masked for prompts that have a mask, see Predictor.withMasks
+   * @param keepParts whether the embeddings of all parts of an image stay in memory, for prompts that come back to them: at an input of 1024
+   *   pixels 4 MiB each
    */
   constructor(
     readonly predictor: Predictor,
     private readonly masked: Predictor | null = null,
-  ) {}
+    { keepParts = false }: { keepParts?: boolean } = {},
+  ) {
+    this.kept = keepParts ? new Map() : null
+  }
 
-  /** Forgets the encoded part: the next image is encoded even if it is the same object. */
+  /** Forgets the encoded parts: the next image is encoded even if it is the same object. */
   forget(): void {
     this.current = null
+    this.kept?.clear()
   }
 
   /**
@@ -79,19 +87,9 @@ export class TiledPredictor {
       const halvings = sizes.map(({ diameter }) => halvingsFor(diameter, view, low))
       return { masks: await this.predictHalved(image, prompts, view, halvings, options), view }
     }
-    const halvingsOf = (extents: readonly (Box | null)[], view: View) =>
-      extents.map((extent) => {
-        const diameter = extent && sizeOfBox([extent.x0, extent.y0, extent.x1, extent.y1]).diameter
-        return halvingsFor(diameter, view, low)
-      })
     if (prompts.every(({ mask }) => mask)) {
-      const known = prompts.map(({ mask }) => [{ mask: mask! }])
-      const view = choose(sizeOfAnswers(prompts, known), roomOf.known)
-      const extents = extentsOf(prompts, known)
-      return {
-        masks: await this.predictHalved(image, prompts, view, halvingsOf(extents, view), options, extents),
-        view,
-      }
+      const view = choose(sizeOfAnswers(prompts, answersOf(prompts)), roomOf.known)
+      return { masks: await this.refine(image, prompts, view, { diameter, band }, options), view }
     }
     const { result, view } = await refineView(
       whole,
@@ -100,10 +98,24 @@ export class TiledPredictor {
       (answers) => choose(sizeOfAnswers(prompts, answers), roomOf.known),
     )
     const extents = extentsOf(prompts, result)
-    return {
-      masks: await this.predictHalved(image, prompts, view, halvingsOf(extents, view), options, extents, result),
-      view,
-    }
+    const halvings = halvingsOf(extents, view, low)
+    return { masks: await this.predictHalved(image, prompts, view, halvings, options, extents, result), view }
+  }
+
+  /**
+   * The masks of prompts that refine masks, in the view that these were seen in; if the diameter was to be estimated, those of objects that
+   * are much smaller than the others in finer tiles.
+   */
+  async refine(
+    image: RgbImage,
+    prompts: readonly ImagePrompt[],
+    view: View,
+    { diameter, band = defaultBand }: Pick<ScaleSettings, 'diameter' | 'band'>,
+    options: PredictOptions = {},
+  ): Promise<PromptedMask[][]> {
+    const extents = extentsOf(prompts, answersOf(prompts))
+    const low = diameter === 'auto' ? band.low : 0
+    return this.predictHalved(image, prompts, view, halvingsOf(extents, view, low), options, extents)
   }
 
   /**
@@ -163,7 +175,7 @@ export class TiledPredictor {
     // in a tile another of a point's three masks may be the particle, so all are decoded
     const three = (prompt: ImagePrompt) => multimask || (isAmbiguous(prompt) && !sameRegion(region, wholeRegion(image)))
     const cut = ({ mask }: PromptedMask) => isCut(mask, region, image, maskSide)
-    this.encode(image, region)
+    await this.hold(image, region)
     const scaler = new MaskScaler(maskSide, inputSize, size)
     const results: PromptedMask[][] = []
     // one pass of the decoder at a time: logits of all prompts together may be large
@@ -184,6 +196,20 @@ export class TiledPredictor {
     return results
   }
 
+  /** Lets prompts be decoded on a region of an image. */
+  private async hold(image: RgbImage, region: Region): Promise<void> {
+    const { current, kept, predictor } = this
+    if (!kept) return this.encode(image, region)
+    if (current && current.image !== image) kept.clear()
+    const known = kept.get(regionKey(region))
+    if (known && !sameRegion(current!.region, region)) {
+      predictor.setEmbedding(known)
+      this.current = { image, region }
+    }
+    this.encode(image, region)
+    if (!known) kept.set(regionKey(region), await predictor.embedding())
+  }
+
   /** Submits the encoding of a region of an image (the whole image by default), unless it is the one encoded last. */
   encode(image: RgbImage, region: Region = wholeRegion(image)): void {
     const { current } = this
@@ -192,3 +218,13 @@ export class TiledPredictor {
     this.current = { image, region }
   }
 }
+
+/** The masks that prompts refine, as answers to them. */
+const answersOf = (prompts: readonly ImagePrompt[]) => prompts.map(({ mask }) => [{ mask: mask! }])
+
+/** How often tiles are halved for objects of which the boxes are known, or not. */
+const halvingsOf = (extents: readonly (Box | null)[], view: View, low: number): number[] =>
+  extents.map((extent) => {
+    const diameter = extent && sizeOfBox([extent.x0, extent.y0, extent.x1, extent.y1]).diameter
+    return halvingsFor(diameter, view, low)
+  })

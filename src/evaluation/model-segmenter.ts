@@ -90,7 +90,7 @@ export function predictorSegmenter(
   signal?: AbortSignal,
   correcting: Correcting | null = null,
 ): Segmenter {
-  const tiled = new TiledPredictor(predictor, correcting?.masked)
+  const tiled = new TiledPredictor(predictor, correcting?.masked, { keepParts: !!correcting })
   return {
     async encode(sample) {
       tiled.forget()
@@ -99,19 +99,16 @@ export function predictorSegmenter(
     },
     // the labels decide nothing but the prompts: the scale is estimated from these, or from their answers
     async prompted(sample, instances, kind, item) {
-      const predict = async (prompts: readonly ImagePrompt[]) => {
-        const { masks, view } = await tiled.predictAtScale(sample, prompts, scaleOf(item), { signal })
-        return { found: masks.map(([best]) => best), view }
-      }
+      const scale = scaleOf(item)
       const prompts = instances.map((instance) => promptOf(instance, kind))
-      const { found: first, view } = await predict(prompts)
-      const labels = { ...sample, data: sample.labels }
-      const found =
-        kind === 'corrected'
-          ? await correctMasks(labels, instances, prompts, first, correcting!.corrections, async (corrected) => {
-              return (await predict(corrected)).found
-            })
-          : first
+      const { masks, view } = await tiled.predictAtScale(sample, prompts, scale, { signal })
+      let found = masks.map(([best]) => best)
+      if (kind === 'corrected') {
+        const labels = { ...sample, data: sample.labels }
+        found = await correctMasks(labels, instances, prompts, found, correcting!.corrections, async (corrected) =>
+          (await tiled.refine(sample, corrected, view, scale, { signal })).map(([best]) => best),
+        )
+      }
       return { masks: found.map(({ mask }) => mask), scores: found.map(({ predictedIou }) => predictedIou), view }
     },
   }

@@ -295,6 +295,45 @@ test('a tile’s masks are those of the same crop, pixel for pixel', async () =>
   assert.ok(areas.size > 1, 'the masks depend on the pixels')
 })
 
+test('parts that are kept are encoded once, until another image comes', async () => {
+  const image = places(160, 64)
+  const prompts = [box(4, 20, 10, 30), box(150, 20, 156, 30)]
+  const { predictor, seen } = fake(3)
+  const written: number[] = []
+  let reads = 0
+  const embeddings = {
+    ...predictor,
+    embedding: async () => Float32Array.of(reads++),
+    setEmbedding: ([which]: Float32Array) => void written.push(which),
+  }
+  const tiled = new TiledPredictor(embeddings as unknown as Predictor, null, { keepParts: true })
+  const lefts = () => seen.map(({ region }) => region.left)
+  await tiled.predict(image, prompts, view)
+  assert.equal([lefts(), written], [[0, 96], []])
+  await tiled.predict(image, prompts, view)
+  assert.equal(
+    [lefts(), written],
+    [
+      [0, 96],
+      [0, 1],
+    ],
+  )
+  await tiled.predict(image, [prompts[1]], view)
+  assert.equal(
+    [lefts(), written],
+    [
+      [0, 96],
+      [0, 1],
+    ],
+    'the part that is held already',
+  )
+  await tiled.predict(places(160, 64), prompts, view)
+  assert.equal([lefts(), reads], [[0, 96, 0, 96], 4], 'another image')
+  tiled.forget()
+  await tiled.predict(image, prompts, view)
+  assert.is(seen.length, 6)
+})
+
 test('a prompt’s mask goes to its tile as the part of it that lies there', async () => {
   const image = places(200, 90)
   const { seen, predictor } = fake(4.3)
