@@ -235,7 +235,10 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
     const json = JSON.stringify(result, null, 1)
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
-      const evaluated = { name, adapters: result.adapters, selection, seen, hardware, thresholds: origins, people }
+      const evaluated = {
+        ...{ name, adapters: result.adapters, selection, seen, hardware, thresholds: origins, people },
+        corrections: result.corrections,
+      }
       await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, drawn, evaluated))
     }
     if (worstPath) await writeFileAtomic(worstPath, await worstImage(drawn, worstPath))

@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from 'node:path'
 import type { Comparison } from '../../evaluation/compare'
 import { describeSeenImages, type SeenImages } from '../../evaluation/training-images'
 import type { Hardware } from '../../host/hardware'
+import { count } from '../../text/count'
 import type { ExampleCollector } from '../../report/example-images'
 import { inputSizes, renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
 import type { DrawnCases } from '../../report/worst-figure'
@@ -19,6 +20,8 @@ export interface EvaluatedModels {
   /** How many of the images the training of each adapter used; null if it is not known. */
   seen: (SeenImages | null)[]
   hardware: Hardware
+  /** Clicks that corrected each mask; null without such masks. */
+  corrections: number | null
   /** For the automatic generator, where each model's thresholds come from. */
   thresholds: string[]
   /** How far people agree on the datasets, as sentences. */
@@ -30,7 +33,7 @@ export async function renderEvaluation(
   comparison: Comparison,
   keeper: ExampleCollector,
   worst: readonly DrawnCases[],
-  { name, adapters, selection, seen, hardware, thresholds, people }: EvaluatedModels,
+  { name, adapters, selection, seen, hardware, corrections, thresholds, people }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
   const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
@@ -38,6 +41,9 @@ export async function renderEvaluation(
     ['Model', `${name}, ${inputSizes(comparison.models)}`],
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', images],
+    ...(corrections === null
+      ? []
+      : [['Corrections', `${count(corrections, 'click')} after the first point`] as [string, string]]),
     ...thresholds.map((origin): [string, string] => ['Thresholds', origin]),
     ...people.map((line): [string, string] => ['Two annotators', line]),
   ]

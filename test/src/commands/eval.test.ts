@@ -289,7 +289,7 @@ test('corrections: a point and clicks on what is wrong, of models but not of the
   const [point, twice] = models[1].evaluations
   assert.is.not(twice.instanceDice, point.instanceDice)
   assert.is(twice.change, null, 'no rival was corrected')
-  assert.match(readFileSync(report, 'utf8'), /Points and corrections/)
+  assert.match(readFileSync(report, 'utf8'), /Points and corrections[^]*2 clicks after the first point/)
   const [, once] = (await scores('--rivals', 'none', '--corrections', '1')).models[0].evaluations
   assert.is.not(once.instanceDice, twice.instanceDice)
   const alone = JSON.parse(await run(...common(), '--prompt', 'corrected', '--resamples', '100', '--json')).models
