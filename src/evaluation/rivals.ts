@@ -16,6 +16,8 @@ export interface ContestantOptions {
   rivals: readonly RivalKind[]
   /** The side of the model's own input, pixels. */
   ownSize: number
+  /** True if the model itself is merged with an adapter. */
+  merged?: boolean
   /** The side of the input of the base model where it is evaluated for itself, because there is no adapter. */
   size: number
   /** What a predicted IoU means without an adapter, if that is known. */
@@ -36,9 +38,10 @@ export interface ContestantOptions {
  * evaluated, not a rival.
  */
 export function contestantsOf(models: ResizableModel, options: ContestantOptions): Contestant[] {
-  const { rivals, ownSize, size, calibration, adapters, generators, corrections, diameterOf } = options
+  const { rivals, ownSize, merged, size, calibration, adapters, generators, corrections, diameterOf } = options
+  const own = merged ? 'merged' : 'base'
   const baseAt = (side: number, rival: boolean): Contestant => {
-    const name = side === ownSize ? 'base' : `base at ${side}`
+    const name = side === ownSize ? own : `${own} at ${side}`
     return modelContestant(models, {
       ...{ name, path: null, size: side, rival, calibration },
       ...{ generator: generators[0], corrections, diameterOf },
@@ -46,7 +49,7 @@ export function contestantsOf(models: ResizableModel, options: ContestantOptions
   }
   const names = distinctNames(
     adapters.map(({ path }) => path),
-    ['base', WATERSHED],
+    [own, WATERSHED],
   )
   const tested = adapters.map(({ path, size: side, calibration: own }, i) => {
     const name = adapters.length > 1 ? names[i] : 'adapted'

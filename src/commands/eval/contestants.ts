@@ -40,7 +40,7 @@ export async function openContestants(
   const { engine, name } = chosen
   try {
     const models = new ResizableModel(chosen.open)
-    const { architecture, inputSize, ownSize } = await models.at(
+    const { architecture, inputSize, ownSize, profile } = await models.at(
       chosen.adapters.length ? chosen.adapters[0].size : chosen.size,
     )
     const adapters = chosen.adapters.map(({ path, size }, i) => {
@@ -54,6 +54,7 @@ export async function openContestants(
         corrections,
         diameterOf,
         ownSize,
+        merged: profile.size !== undefined,
         size: inputSize,
         calibration: generators[0]?.calibration?.knots,
       },

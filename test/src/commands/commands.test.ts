@@ -1,5 +1,5 @@
 /** @file The commands eval, generate tune, predict, merge and synth, run with typed options and a toy model. */
-import { cpSync, existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -205,6 +205,22 @@ test('merge writes a model with the same scores as the adapted model', async () 
     assert.ok(Math.abs(dice - adapted[i].dice) < 1e-3)
     assert.ok(Math.abs(instanceIou - adapted[i].instanceIou) < 1e-3)
   }
+  // with a profile the checkpoint knows what it is
+  const known = join(folder, 'with-profile')
+  cpSync(adapter, known, { recursive: true })
+  writeFileSync(join(known, 'wgsam.json'), JSON.stringify({ version: 1, size: 64 }))
+  const profiled = join(folder, 'profiled.safetensors')
+  await run(mergeCommand, '--adapter', known, ...config, '--out', profiled)
+  const own = ['--data', data, '--split', 'all', ...config, '--prompt', 'box', '--json']
+  const named = async (...more: string[]) =>
+    JSON.parse(await run(evalCommand, ...own, '--model', profiled, ...more)).models.map(
+      ({ name, size, rival }: { name: string; size: number; rival: boolean }) => [name, size, rival],
+    )
+  assert.equal(await named('--rivals', 'none'), [['merged', 64, false]])
+  assert.equal(await named('--rivals', 'base', '--size', '32'), [
+    ['merged', 64, true],
+    ['merged at 32', 32, false],
+  ])
   assert.match(await refusal(run(mergeCommand, '--out', out)), '--adapter')
   assert.match(await refusal(run(mergeCommand, '--adapter', adapter)), '--out')
 })
