@@ -210,15 +210,13 @@ testInBrowser('the choice is remembered, and click and Enter work as before', as
   const area = (sent?: PromptRequest) => (sent?.mask ? maskArea(decodeMask(sent.mask)) : 0)
   const sent = await sentPrompts(async () => {
     await tab.click(130, 80)
-    await hint('Enter adds it')
+    await hint(/^1 of 3.*Enter adds it/)
     await tab.click(130, 100)
     await hint(/^IoU.*Enter adds it/)
-    await tab.page.waitForTimeout(300)
     await tab.press('Backspace')
-    await hint('Enter adds it')
-    await tab.page.waitForTimeout(300)
+    await hint(/^1 of 3.*Enter adds it/)
     await tab.click(130, 100)
-    await tab.page.waitForTimeout(300)
+    await hint(/^IoU.*Enter adds it/)
   })
   assert.equal(
     sent.map(({ points }) => points.length),
