@@ -6,7 +6,7 @@ import { quantile } from '../statistics/quantile'
 import { type EvaluatedImage, evaluate, type EvaluateOptions, type ImageSeconds, type TalliedMode } from './evaluate'
 import { type ModelSegmenterOptions, openModelSegmenter } from './model-segmenter'
 import { scoreMode, type ScoredEvaluation } from './scores'
-import type { OpenSegmenter, PromptMode } from './segmenter'
+import { type OpenSegmenter, promptKinds, type PromptMode } from './segmenter'
 import { watershedSegmenter } from './watershed-segmenter'
 
 /** What a contestant of a comparison is. */
@@ -25,8 +25,14 @@ export interface Identity {
 
 /** A segmenter to compare, opened when it is its turn. */
 export interface Contestant extends Identity {
+  /** The prompt modes in which it can be evaluated; all if absent. */
+  prompts?: readonly PromptMode[]
   open(prompts: readonly PromptMode[], signal?: AbortSignal): Promise<OpenSegmenter>
 }
+
+/** Those of the prompt modes in which a contestant can be evaluated. */
+export const promptsFor = ({ prompts }: Pick<Contestant, 'prompts'>, asked: readonly PromptMode[]): PromptMode[] =>
+  asked.filter((prompt) => !prompts || prompts.includes(prompt))
 
 /** The name of the rival without a model: Otsu's threshold and a watershed. */
 export const WATERSHED = 'watershed'
@@ -36,13 +42,15 @@ export const watershedContestant: Contestant = {
   path: null,
   size: null,
   rival: true,
+  // its regions cannot be corrected
+  prompts: [...promptKinds, 'auto'],
   open: async () => ({ ...watershedSegmenter(), close() {} }),
 }
 
 type Shared = Omit<EvaluateOptions, 'segmenter' | 'onProgress' | 'onImage' | 'stop'>
 
 export interface CompareOptions extends Shared {
-  /** In the order in which they are evaluated. */
+  /** In the order in which they are evaluated, each in at least one of the prompt modes. */
   contestants: readonly Contestant[]
   /** Checked between images: true ends the comparison. */
   stop?(): boolean
@@ -84,14 +92,13 @@ export interface Comparison {
 export async function compare({ contestants, ...options }: CompareOptions): Promise<Tallied[] | null> {
   const { stop, signal, onProgress, onImage, ...shared } = options
   const tallied: Tallied[] = []
-  for (const { open, ...identity } of contestants) {
+  for (const contestant of contestants) {
+    const { open, prompts: _, ...identity } = contestant
     const { name } = identity
     if (signal?.aborted) return null
     let segmenter: OpenSegmenter | null = null
     try {
-      // its regions are what they are
-      const prompts = name === WATERSHED ? options.prompts.filter((prompt) => prompt !== 'corrected') : options.prompts
-      if (!prompts.length) continue
+      const prompts = promptsFor(contestant, options.prompts)
       segmenter = await open(prompts, signal)
       const modes = await evaluate({
         ...shared,

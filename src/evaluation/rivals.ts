@@ -39,9 +39,9 @@ export interface ContestantOptions {
  */
 export function contestantsOf(models: ResizableModel, options: ContestantOptions): Contestant[] {
   const { rivals, ownSize, merged, size, calibration, adapters, generators, corrections, diameterOf } = options
-  const own = merged ? 'merged' : 'base'
+  const unadapted = merged ? 'merged' : 'base'
   const baseAt = (side: number, rival: boolean): Contestant => {
-    const name = side === ownSize ? own : `${own} at ${side}`
+    const name = side === ownSize ? unadapted : `${unadapted} at ${side}`
     return modelContestant(models, {
       ...{ name, path: null, size: side, rival, calibration },
       ...{ generator: generators[0], corrections, diameterOf },
@@ -49,7 +49,7 @@ export function contestantsOf(models: ResizableModel, options: ContestantOptions
   }
   const names = distinctNames(
     adapters.map(({ path }) => path),
-    [own, WATERSHED],
+    ['base', 'merged', WATERSHED],
   )
   const tested = adapters.map(({ path, size: side, calibration: own }, i) => {
     const name = adapters.length > 1 ? names[i] : 'adapted'

@@ -25,7 +25,7 @@ export function watershedSegmenter(): Segmenter {
       await encode(sample)
       return unscored(
         instances.map(({ point, ...box }) =>
-          prompt === 'point' ? regionAtPoint(masks, point) : regionInBox(masks, { ...sample, gray }, box),
+          prompt === 'box' ? regionInBox(masks, { ...sample, gray }, box) : regionAtPoint(masks, point),
         ),
       )
     },

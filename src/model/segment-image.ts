@@ -8,6 +8,9 @@ import { type PromptedMask, TiledPredictor } from '../../engine/scale/tiled-pred
 import type { View } from '../../engine/scale/view'
 import { UserError } from '../host/errors'
 
+/** The points of a prompt in the review, at most: the decoder is recorded for that many and a box. */
+export const MAX_POINTS = 16
+
 /** @throws UserError if the prompt is empty or outside the image */
 export function checkPrompt({ points, box }: ImagePrompt, { width, height }: Size): void {
   if (!points.length && !box) throw new UserError('which object? Give --point x,y or --box x0,y0,x1,y1, or both')

@@ -10,7 +10,7 @@ import type { Size } from '../../engine/image/size'
 import type { SimilarPlace } from '../../engine/similar/feature-map'
 import { type DiameterBand, wholeView } from '../../engine/scale/view'
 import { messageOf, UserError } from '../host/errors'
-import { checkPrompt } from '../model/segment-image'
+import { checkPrompt, MAX_POINTS } from '../model/segment-image'
 import { HttpError } from '../host/http-error'
 import { answerPrompt } from './answer-prompt'
 import { EncodedParts, type ImageFile, type ReadPixels } from './encoded-parts'
@@ -41,9 +41,6 @@ export interface PromptSessionOptions {
   /** The next image is encoded after this time without requests: 2000 ms by default. */
   idleMs?: number
 }
-
-/** The maximum number of points of a prompt: the decoder is recorded for that many points and a box. */
-const MAX_POINTS = 16
 
 export class PromptSession {
   readonly model: NonNullable<ServerInfo['model']>

@@ -1,5 +1,6 @@
 /** @file The contestants of `wgsam eval`: opened models, or what the parts of a divided evaluation have left of them. */
-import type { Contestant, Identity, Tallied } from '../../evaluation/compare'
+import { type Contestant, promptsFor, type Tallied } from '../../evaluation/compare'
+import type { PromptMode } from '../../evaluation/segmenter'
 import { type MaskKeeper, onlyKept } from '../../evaluation/kept-masks'
 import { type DiameterOf, ResizableModel } from '../../evaluation/model-contestants'
 import { contestantsOf, type RivalKind } from '../../evaluation/rivals'
@@ -17,7 +18,7 @@ interface EvalFacts {
   /** Side of the model's input, pixels. */
   inputSize: number
   hardware: Hardware
-  identities: Identity[]
+  identities: Omit<Contestant, 'open'>[]
 }
 
 interface Contestants extends Omit<EvalFacts, 'identities'> {
@@ -26,6 +27,7 @@ interface Contestants extends Omit<EvalFacts, 'identities'> {
 }
 
 interface ContestantSettings {
+  prompts: readonly PromptMode[]
   generators: readonly ChosenOptions[]
   rivals: readonly RivalKind[]
   corrections: number
@@ -34,7 +36,7 @@ interface ContestantSettings {
 
 export async function openContestants(
   values: Values,
-  { generators, rivals, corrections, diameterOf }: ContestantSettings,
+  { prompts, generators, rivals, corrections, diameterOf }: ContestantSettings,
 ): Promise<Contestants> {
   const chosen = await chooseModels(values)
   const { engine, name } = chosen
@@ -60,7 +62,7 @@ export async function openContestants(
       },
       generators: generators.map(({ options }) => options),
     }
-    const contestants = contestantsOf(models, options)
+    const contestants = contestantsOf(models, options).filter((one) => promptsFor(one, prompts).length)
     return { name, adapters, inputSize, hardware: await hardwareOf(engine), contestants, close: () => engine.destroy() }
   } catch (error) {
     engine.destroy()

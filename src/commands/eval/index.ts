@@ -165,7 +165,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
   const opened = merging
     ? await contestantsOfParts(records!)
     : await openContestants(values, {
-        ...{ generators, rivals, corrections },
+        ...{ prompts, generators, rivals, corrections },
         diameterOf: await diametersOf(diameter, items),
       })
   const { name, adapters, inputSize, hardware, contestants } = opened

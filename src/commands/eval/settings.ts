@@ -3,14 +3,12 @@ import { UserError } from '../../host/errors'
 import { DEFAULT_CORRECTIONS } from '../../evaluation/model-segmenter'
 import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
 import { type PromptMode, promptModes } from '../../evaluation/segmenter'
+import { MAX_POINTS } from '../../model/segment-image'
 import type { Diameter } from '../../images/diameter'
 import { readDiameter } from '../options/diameter'
 import { number, text, texts, type Values } from '../../cli/options'
 import { checkFigureName } from '../../report/worst-figure'
 import { chooseGeneratorOptions, type ChosenOptions } from '../options/generator'
-
-/** A prompt of the review has as many points, and its first one is no correction. */
-const MOST_CORRECTIONS = 15
 
 export interface EvalSettings {
   prompts: PromptMode[]
@@ -50,7 +48,7 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
 }
 
 function readCorrections(values: Values, prompts: readonly PromptMode[]): number {
-  const typed = number(values, 'corrections', { min: 1, max: MOST_CORRECTIONS, integer: true })
+  const typed = number(values, 'corrections', { min: 1, max: MAX_POINTS - 1, integer: true })
   if (typed !== undefined && !prompts.includes('corrected'))
     throw new UserError('--corrections requires --prompt corrected')
   return typed ?? DEFAULT_CORRECTIONS

@@ -62,6 +62,20 @@ test('two parts, one of them continued, and merged without a model', async () =>
   assert.is(merged.out.split('\n')[2], one.out.split('\n')[2])
 })
 
+test('parts of corrected masks: the watershed is part of none', async () => {
+  const corrected = (out: string, ...more: string[]) => {
+    const settings = ['--prompt', 'corrected', '--resamples', '100', '--out', join(out, 'scores.json')]
+    return run(command, '--data', data, '--split', 'all', ...toy, ...settings, ...more)
+  }
+  const [whole, out] = [scratch(), scratch()]
+  await corrected(whole)
+  await corrected(out, '--part', '1/2')
+  await corrected(out, '--part', '2/2')
+  assert.is((await corrected(out, '--merge')).code, 0)
+  const read = (dir: string) => timeless(readFileSync(join(dir, 'scores.json'), 'utf8'))
+  assert.is(read(out), read(whole))
+})
+
 test('parts without a file to keep their results beside', async () => {
   const message = await refusal(run(command, '--data', data, '--split', 'all', ...toy, '--part', '1/2'))
   assert.match(message, 'needs --out FILE or --report FILE')
