@@ -8,7 +8,7 @@ import { openMpi } from '../mpi/open-mpi'
 import { describePlaces, type RankPlace, takePlace } from '../mpi/rank-places'
 
 /** Milliseconds that a launcher has to pass on what a rank printed: what it has not read when the rank aborts can be lost. */
-const TIME_TO_READ = 1000
+export const TIME_TO_READ = 1000
 
 /**
  * Calls `work` with the ranks of this process's job, and leaves MPI when all ranks are done. An error at any rank is printed there and

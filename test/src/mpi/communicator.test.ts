@@ -2,9 +2,11 @@
  * @file Tests src/mpi: operations among ranks of both families of MPI. The file starts itself as the ranks, with WGSAM_TEST_RANKS naming
  * the program that they run.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
+import { TIME_TO_READ } from '../../../src/commands/with-ranks'
 import { messageOf } from '../../../src/host/errors'
 import { alone, broadcastValue, gatherValues } from '../../../src/mpi/communicator'
 import type { MpiCommunicator } from '../../../src/mpi/mpi-communicator'
@@ -85,6 +87,7 @@ const programs: Record<string, () => Promise<void>> = {
     const ranks = await openMpi()
     if (ranks.rank === 1) {
       console.log('rank 1 gives up')
+      await sleep(TIME_TO_READ)
       ranks.abort(3)
     }
     await ranks.barrier()
